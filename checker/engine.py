@@ -1,0 +1,72 @@
+"""Engines: what a search asks of a model, and the reference engine.
+
+An engine says what can happen in a state (`successors`) and what is true in it (`violated`, `premises`). The search
+knows nothing else, so a faster engine is one more class here. `Interpreter` runs the methods of the model on plain
+values: it is slow, obvious, and right by definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from eoscheck.model.domains import Out
+from eoscheck.model.language import Action, ConcreteMemory, Model
+from eoscheck.model.values import Disabled
+
+
+
+Successor = tuple[int, bytes | str]
+
+
+class Engine(Protocol):
+    """One reading of a model."""
+
+    name: str
+    model: Model
+
+    def successors(self, state: bytes) -> Sequence[Successor]:
+        """Every action that changes `state`, in the order of the model's actions; a cut one with its text."""
+        ...
+
+    def hits(self, state: bytes) -> int:
+        """Bit i: property i is violated here (always, at-rest) or its goal is met here (sometimes, eventually)."""
+        ...
+
+    def premises(self, state: bytes) -> int:
+        """Bit i: the premise of property i is met here."""
+        ...
+
+
+class Interpreter:
+    """The reference semantics."""
+
+    name = "python"
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def step(self, state: bytes, action: Action) -> bytes | str | None:
+        """The state after `action`, the text of the cut, or None where it is disabled or changes nothing."""
+        memory = ConcreteMemory(state)
+        self.model.memory = memory
+        try:
+            self.model.perform(action)
+        except Disabled:
+            return None
+        except Out as out:
+            return f"{action.name}: {out}"
+        after = bytes(memory.cells)
+        return after if after != state else None
+
+    def successors(self, state: bytes) -> list[Successor]:
+        steps = ((number, self.step(state, action)) for number, action in enumerate(self.model.actions))
+        return [(number, after) for number, after in steps if after is not None]
+
+    def hits(self, state: bytes) -> int:
+        self.model.memory = ConcreteMemory(state)
+        return sum(1 << i for i, p in enumerate(self.model.properties) if p.check() not in (None, False))
+
+    def premises(self, state: bytes) -> int:
+        self.model.memory = ConcreteMemory(state)
+        return sum(1 << i for i, p in enumerate(self.model.properties) if p.premise is None or p.premise())

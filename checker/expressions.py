@@ -1,0 +1,257 @@
+"""Expressions: the hash-consed terms that guards and effects of guarded commands are made of.
+
+Two sorts, Bool and Int; every Int term carries the interval its value lies in. Equal terms are the same object, so
+identity is equality, and a term that is shared is stored, printed, compiled and translated once.
+
+    op       arguments            meaning
+    const    value                a number, or 0/1 of sort Bool
+    cell     region, index        variable: the cell of a region at a constant index
+    select   region, term         the cell of a region at a computed index (never out of the region, see trace)
+    add sub mul   a, b            integers, mul by a constant only
+    eq lt    a, b                 Bool
+    and or   terms...             Bool, flattened, without duplicates, in order of first use
+    not      a                    Bool
+    ite      c, a, b              a if c else b, both of one sort
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from typing import Any
+
+from eoscheck.model.domains import Region
+
+
+class Expr:
+    """One term. Compare with `is`; never construct directly, use the functions below."""
+
+    __slots__ = ("args", "hi", "id", "lo", "op", "sort")
+
+    op: str
+    args: tuple[Any, ...]
+    sort: Any
+    lo: int
+    hi: int
+    id: int
+
+    def __repr__(self) -> str:
+        return show(self)
+
+
+_table: dict[tuple[Any, ...], Expr] = {}
+_ids = itertools.count()
+
+
+def _make(op: str, args: tuple[Any, ...], sort: Any, lo: int, hi: int) -> Expr:
+    key = (op, *(a.id if isinstance(a, Expr) else (id(a) if isinstance(a, Region) else ("v", a, sort)) for a in args))
+    found = _table.get(key)
+    if found is None:
+        found = Expr()
+        found.op, found.args, found.sort, found.lo, found.hi = op, args, sort, lo, hi
+        found.id = next(_ids)
+        _table[key] = found
+    return found
+
+
+def forget() -> None:
+    """Drop the table of terms (a model is traced once, its terms need not outlive it). Old terms stay valid, but they
+    are not shared with new ones."""
+    _table.clear()
+    for term in (TRUE, FALSE):
+        _table["const", ("v", term.args[0], bool)] = term
+
+
+def const(value: int, sort: Any = int) -> Expr:
+    return _make("const", (int(value),), sort, int(value), int(value))
+
+
+TRUE = const(1, bool)
+FALSE = const(0, bool)
+
+
+def truth(value: bool) -> Expr:
+    return TRUE if value else FALSE
+
+
+def cell(region: Region, index: int) -> Expr:
+    return _make("cell", (region, index), region.domain.type, region.domain.lo, region.domain.hi)
+
+
+def select(region: Region, index: Expr) -> Expr:
+    if index.op == "const":
+        return cell(region, index.args[0])
+    return _make("select", (region, index), region.domain.type, region.domain.lo, region.domain.hi)
+
+
+def add(a: Expr, b: Expr) -> Expr:
+    if a.op == "const" and b.op == "const":
+        return const(a.args[0] + b.args[0])
+    if a.op == "const":
+        a, b = b, a
+    if b.op == "const" and b.args[0] == 0:
+        return a
+    if b.op == "const" and a.op == "add" and a.args[1].op == "const":
+        return add(a.args[0], const(a.args[1].args[0] + b.args[0]))
+    return _make("add", (a, b), int, a.lo + b.lo, a.hi + b.hi)
+
+
+def sub(a: Expr, b: Expr) -> Expr:
+    if a is b:
+        return const(0)
+    if b.op == "const":
+        return add(a, const(-b.args[0]))
+    return _make("sub", (a, b), int, a.lo - b.hi, a.hi - b.lo)
+
+
+def mul(a: Expr, factor: int) -> Expr:
+    if a.op == "const":
+        return const(a.args[0] * factor)
+    if factor == 1:
+        return a
+    ends = (a.lo * factor, a.hi * factor)
+    return _make("mul", (a, const(factor)), int, min(ends), max(ends))
+
+
+def eq(a: Expr, b: Expr) -> Expr:
+    if a is b:
+        return TRUE
+    if a.hi < b.lo or b.hi < a.lo:
+        return FALSE
+    if a.op == "const" and b.op == "const":
+        return truth(a.args[0] == b.args[0])
+    if a.sort is bool and b.sort is bool:
+        return ite(a, b, negation(b))
+    if a.op == "const":
+        a, b = b, a
+    if b.op == "const":
+        if a.op == "ite" and (a.args[1].op == "const" or a.args[2].op == "const"):
+            return ite(a.args[0], eq(a.args[1], b), eq(a.args[2], b))
+        if a.op == "add" and a.args[1].op == "const":
+            return eq(a.args[0], const(b.args[0] - a.args[1].args[0], b.sort))
+        b = const(b.args[0], a.sort)
+    elif b.id < a.id:
+        a, b = b, a
+    return _make("eq", (a, b), bool, 0, 1)
+
+
+def lt(a: Expr, b: Expr) -> Expr:
+    if a.hi < b.lo:
+        return TRUE
+    if a is b or a.lo >= b.hi:
+        return FALSE
+    if a.op == "ite" and b.op == "const" and (a.args[1].op == "const" or a.args[2].op == "const"):
+        return ite(a.args[0], lt(a.args[1], b), lt(a.args[2], b))
+    if b.op == "ite" and a.op == "const" and (b.args[1].op == "const" or b.args[2].op == "const"):
+        return ite(b.args[0], lt(a, b.args[1]), lt(a, b.args[2]))
+    return _make("lt", (a, b), bool, 0, 1)
+
+
+def negation(a: Expr) -> Expr:
+    if a.op == "const":
+        return truth(not a.args[0])
+    if a.op == "not":
+        kept: Expr = a.args[0]
+        return kept
+    return _make("not", (a,), bool, 0, 1)
+
+
+def _join(op: str, terms: tuple[Expr, ...], unit: Expr, zero: Expr) -> Expr:
+    flat: dict[Expr, None] = {}
+    for term in terms:
+        for part in term.args if term.op == op else (term,):
+            if part is zero or negation(part) in flat:
+                return zero
+            if part is not unit:
+                flat[part] = None
+    if not flat:
+        return unit
+    if len(flat) == 1:
+        return next(iter(flat))
+    return _make(op, tuple(flat), bool, 0, 1)
+
+
+def conjunction(*terms: Expr) -> Expr:
+    return _join("and", terms, TRUE, FALSE)
+
+
+def disjunction(*terms: Expr) -> Expr:
+    return _join("or", terms, FALSE, TRUE)
+
+
+def ite(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+    if condition is TRUE or then is otherwise:
+        return then
+    if condition is FALSE:
+        return otherwise
+    if condition.op == "not":
+        return ite(condition.args[0], otherwise, then)
+    if then.sort is bool:
+        if then is TRUE or then is condition:
+            return disjunction(condition, otherwise)
+        if then is FALSE:
+            return conjunction(negation(condition), otherwise)
+        if otherwise is FALSE or otherwise is condition:
+            return conjunction(condition, then)
+        if otherwise is TRUE:
+            return disjunction(negation(condition), then)
+    if then.op == "ite" and then.args[0] is condition:
+        then = then.args[1]
+    if otherwise.op == "ite" and otherwise.args[0] is condition:
+        otherwise = otherwise.args[2]
+    lo, hi = min(then.lo, otherwise.lo), max(then.hi, otherwise.hi)
+    sort = otherwise.sort if then.op == "const" else then.sort
+    return _make("ite", (condition, then, otherwise), sort, lo, hi)
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The terms that a term is made of."""
+    return tuple(a for a in expr.args if isinstance(a, Expr))
+
+
+def reads(expr: Expr) -> frozenset[int]:
+    """The cells that the value of a term can depend on: exact for cells, the whole reachable run for selects."""
+    found: set[int] = set()
+    todo, done = [expr], {expr}
+    while todo:
+        term = todo.pop()
+        if term.op == "cell":
+            found.add(term.args[0].base + term.args[1])
+        elif term.op == "select":
+            region, index = term.args
+            last = min(index.hi, region.count - 1)
+            found.update(range(region.base + max(index.lo, 0), region.base + last + 1))
+        for child in children(term):
+            if child not in done:
+                done.add(child)
+                todo.append(child)
+    return frozenset(found)
+
+
+_INFIX = {"add": "+", "sub": "-", "mul": "*", "eq": "==", "lt": "<", "and": "and", "or": "or"}
+
+
+def show(expr: Expr) -> str:
+    """A term as one would write it in Python."""
+    op, args = expr.op, expr.args
+    if op == "const":
+        return _literal(args[0], expr.sort)
+    if op == "cell":
+        return str(args[0].cell(args[1]))
+    if op == "select":
+        return f"{args[0].name}[{show(args[1])}]"
+    if op == "not":
+        return f"not {_nested(args[0])}"
+    if op == "ite":
+        return f"({show(args[1])} if {show(args[0])} else {show(args[2])})"
+    return f" {_INFIX[op]} ".join(_nested(a) for a in args)
+
+
+def _literal(value: int, sort: Any) -> str:
+    if sort is bool:
+        return str(bool(value))
+    return list(sort)[value].name if isinstance(sort, enum.EnumMeta) else str(value)
+
+
+def _nested(expr: Expr) -> str:
+    return f"({show(expr)})" if expr.op in _INFIX or expr.op == "not" else show(expr)

@@ -1,0 +1,198 @@
+"""Breadth-first search with full states: every state once, shortest paths first, the same figures on every run.
+
+A state is stored whole (no hashing that could lose one), with its parent and the action that led to it; a path is
+rebuilt by walking back. Always-properties are checked when a state is found, at-rest properties when it is expanded
+and nothing but a fault can happen in it.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from eoscheck.checker.engine import Engine
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to give up. None: never. `depth` counts steps; `memory_mb` is the resident set of the process."""
+
+    states: int | None = None
+    depth: int | None = None
+    seconds: float | None = None
+    memory_mb: int | None = None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a search reports while it runs."""
+
+    level: int
+    distinct: int
+    generated: int
+    queue: int
+    seconds: float
+
+
+@dataclass
+class Exploration:
+    """What a search found.
+
+    depth      number of levels, the initial state being the first
+    stopped    why the frontier did not run empty: "interrupted", "states", "depth", "seconds", "memory", "decided"
+               (every property already violated); None if it did
+    cut        text of each transition that a range or capacity cut off, with how often
+    hits       per property index, the first state (in breadth-first order) that hit it
+    premises   bit mask of properties whose premise was met
+    fired      how often each action led to a new state or a known one
+    at_rest    number of states in which nothing but a fault can happen
+    deadlock   the first state in which nothing at all can happen, or None
+    """
+
+    index: dict[bytes, int]
+    parents: array[int]
+    actions: array[int]
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    seconds: float = 0.0
+    stopped: str | None = None
+    cut: Counter[str] = field(default_factory=Counter)
+    hits: dict[int, int] = field(default_factory=dict)
+    premises: int = 0
+    fired: list[int] = field(default_factory=list)
+    at_rest: int = 0
+    deadlock: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """The frontier ran empty and nothing was cut."""
+        return self.stopped is None and not self.cut
+
+    def path(self, state: int) -> list[int]:
+        """Numbers of the actions that lead from the initial state to `state`, a shortest such sequence."""
+        steps: list[int] = []
+        while state:
+            steps.append(self.actions[state])
+            state = self.parents[state]
+        return steps[::-1]
+
+
+Report = Callable[[Figures], None]
+EVERY = 512
+
+
+class _Clock:
+    """Looks at the limits and reports progress, once in a while."""
+
+    def __init__(self, limits: Limits, report: Report | None) -> None:
+        self.limits, self.report = limits, report
+        self.started = self.reported = time.monotonic()
+
+    def tick(self, found: Exploration, queue: int) -> str | None:
+        """The limit that was reached, or None."""
+        now = time.monotonic()
+        found.seconds = now - self.started
+        if self.report and now - self.reported >= 1:
+            self.reported = now
+            self.report(Figures(found.depth, found.states, found.transitions, queue, found.seconds))
+        if self.limits.seconds is not None and found.seconds > self.limits.seconds:
+            return "seconds"
+        if self.limits.memory_mb is not None and _resident_mb() > self.limits.memory_mb:
+            return "memory"
+        return None
+
+
+def _resident_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def explore(engine: Engine, limits: Limits, report: Report | None = None) -> Exploration:
+    """Search all reachable states. Ctrl-C ends it with what was found so far."""
+    initial = engine.model.initial
+    found = Exploration({initial: 0}, array("l", [0]), array("l", [0]), states=1)
+    found.fired = [0] * len(engine.model.actions)
+    clock = _Clock(limits, report)
+    try:
+        found.stopped = _search(engine, limits, found, clock, initial)
+    except KeyboardInterrupt:
+        found.stopped = "interrupted"
+    except MemoryError:
+        found.stopped = "memory"
+    found.seconds = time.monotonic() - clock.started
+    return found
+
+
+def _search(engine: Engine, limits: Limits, found: Exploration, clock: _Clock, initial: bytes) -> str | None:
+    properties = engine.model.properties
+    resting = sum(1 << i for i, p in enumerate(properties) if p.kind == "at-rest")
+    pointwise = sum(1 << i for i, p in enumerate(properties) if p.kind in ("always", "sometimes"))
+    safety = [i for i, p in enumerate(properties) if p.kind in ("always", "at-rest")]
+    stop_early = bool(safety) and len(safety) == len(properties)
+    fault = [action.info.fault is not None for action in engine.model.actions]
+    index, parents, actions, fired = found.index, found.parents, found.actions, found.fired
+    successors, hits = engine.successors, engine.hits
+    everything = (1 << len(properties)) - 1
+    found.premises = engine.premises(initial)
+    wanted = pointwise
+    _record(found, hits(initial) & wanted, 0)
+    frontier = [initial]
+    while frontier:
+        found.depth += 1
+        if limits.depth is not None and found.depth > limits.depth:
+            found.depth -= 1
+            return "depth"
+        following: list[bytes] = []
+        for position, state in enumerate(frontier):
+            if position % EVERY == 0:
+                reached = clock.tick(found, len(frontier) - position + len(following))
+                if reached:
+                    return reached
+            at_rest, moves = True, 0
+            for number, after in successors(state):
+                fired[number] += 1
+                moves += 1
+                if not fault[number]:
+                    at_rest = False
+                if after in index:
+                    continue
+                if isinstance(after, str):
+                    found.cut[after] += 1
+                    moves -= 1
+                    continue
+                new = index[after] = found.states
+                found.states = new + 1
+                parents.append(index[state])
+                actions.append(number)
+                following.append(after)
+                hit = hits(after) & wanted
+                if hit:
+                    _record(found, hit, new)
+                    wanted &= ~hit
+                if found.premises != everything:
+                    found.premises |= engine.premises(after)
+                if limits.states is not None and found.states >= limits.states:
+                    return "states"
+            found.transitions += moves
+            if at_rest:
+                found.at_rest += 1
+                hit = hits(state) & resting
+                if hit:
+                    _record(found, hit, index[state])
+                    resting &= ~hit
+                if not moves and found.deadlock is None:
+                    found.deadlock = index[state]
+        if stop_early and all(i in found.hits for i in safety):
+            return "decided" if following else None
+        frontier = following
+    return None
+
+
+def _record(found: Exploration, hit: int, state: int) -> None:
+    for i in range(hit.bit_length()):
+        if hit >> i & 1:
+            found.hits.setdefault(i, state)
