@@ -152,7 +152,7 @@ class Processor(Component):
         self.leave()
 
     @action
-    def begin(self):
+    def begin_transaction(self):
         when(self.pc == Pc.BEGIN)
         self.pc = Pc.PROD
 

@@ -7,14 +7,15 @@
       do    orders.log.length := orders.log.length + 1
 
 A guarded command is one path through one action: a conjunction of guards, in the order in which the action asked, and
-effects that are computed from the state before and happen at once. The commands of one action are disjoint, and
+effects that are computed from the state before and happen at once (where two may write one cell, in order). The commands of one action are disjoint, and
 together with the states in which it is disabled they are all cases. Sharing a prefix of guards, they form a decision
-tree (`Program.tree`). A command with `cut` has no effects: taking it would leave a declared range or capacity, which
+tree (`Program.trees`). A command with `cut` has no effects: taking it would leave a declared range or capacity, which
 is reported by that text and never dropped.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +28,7 @@ from eoscheck.model.language import Action, Model, Property
 
 @dataclass(frozen=True)
 class Effect:
-    """`region[index] := value`. The value lies in the region's domain and the index in the region, given the guards."""
+    """`region[index] := value`. Given the guards, the value lies in the region's domain and the index in it."""
 
     region: Region
     index: Expr
@@ -75,8 +76,8 @@ class GuardedCommand:
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """A traced property: `holds_badly` is true where it is violated (always, at-rest), or where the goal is met
-    (sometimes, eventually); `premise` where it says something."""
+    """A traced property: `hit` is true where it is violated (always, at-rest), or where the goal is met (sometimes,
+    eventually); `premise` where it says something."""
 
     property: Property
     hit: Expr
@@ -85,7 +86,7 @@ class Observed:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """Decision tree of one action: a guard with what follows if it holds or not, or a command, or (None) disabled."""
+    """Decision tree of one action: a guard, and what follows if it holds or not: more, a command, None: disabled."""
 
     guard: Expr
     then: Node | GuardedCommand | None
@@ -104,13 +105,12 @@ class Program:
         """The commands of one action."""
         return [c for c in self.commands if c.action is action]
 
-    def trees(self) -> Iterator[tuple[Action, Node | GuardedCommand | None]]:
-        """Each action with its decision tree."""
-        by_action: dict[Action, list[GuardedCommand]] = {}
-        for command in self.commands:
-            by_action.setdefault(command.action, []).append(command)
-        for action, commands in by_action.items():
-            yield action, tree(commands)
+    def trees(self) -> Iterator[tuple[Action, Node | GuardedCommand]]:
+        """Each action that can happen, with its decision tree."""
+        for action, commands in itertools.groupby(self.commands, key=lambda c: c.action):
+            root = tree(list(commands))
+            assert root is not None
+            yield action, root
 
     def __str__(self) -> str:
         return "\n\n".join(str(command) for command in self.commands)
@@ -120,9 +120,11 @@ def tree(commands: Sequence[GuardedCommand], depth: int = 0) -> Node | GuardedCo
     """The decision tree that commands of one action span by their shared guards."""
     if not commands:
         return None
-    if len(commands) == 1 and depth == len(commands[0].guards):
+    if depth == len(commands[0].guards):
+        assert len(commands) == 1, f"two commands of {commands[0].action.name} have the same guards"
         return commands[0]
     guard = commands[0].guards[depth]
     yes = [c for c in commands if c.guards[depth] is guard]
     no = [c for c in commands if c.guards[depth] is not guard]
+    assert all(c.guards[depth] is ex.negation(guard) for c in no), f"{commands[0].action.name}: no tree"
     return Node(guard, tree(yes, depth + 1), tree(no, depth + 1))

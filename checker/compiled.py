@@ -1,65 +1,89 @@
-"""The search engine over guarded commands: each action's decision tree as one Python function.
+"""The search engine over guarded commands: decision trees as Python functions.
 
-Terms that are used twice become local variables; an action that begins with "variable == constant" is called only in
-states where that variable has that value. Nothing here knows what a command means.
+Terms that are used twice become local variables. An action that first asks for one variable only (`self.phase == X`)
+is looked up by the value of that variable, together with all others that ask for the same; the rest is tried in every
+state. Nothing here knows what a command means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from eoscheck.checker import expressions as ex
-from eoscheck.checker.commands import GuardedCommand, Node, Program, tree
+from eoscheck.checker.commands import GuardedCommand, Node, Program
 from eoscheck.checker.engine import Successor
 from eoscheck.checker.expressions import Expr
-from eoscheck.model.language import Action
+from eoscheck.checker.facts import Facts
 
-DEEPEST = 12
+DEEPEST_TERM = 12
+DEEPEST_BLOCK = 16
+
+Tree = Node | GuardedCommand
+Part = tuple[int, Tree]
 
 
 class _Writer:
     """Writes terms as Python, naming those that are used more than once."""
 
-    def __init__(self, roots: list[Expr]) -> None:
-        self.uses: dict[Expr, int] = {}
-        self.depth: dict[Expr, int] = {}
+    def __init__(self, roots: Iterator[Expr]) -> None:
+        self.uses: Counter[Expr] = Counter()
         for root in roots:
             self._count(root)
         self.lines: list[str] = []
         self.names = 0
+        self._depth: dict[Expr, int] = {}
 
     def _count(self, root: Expr) -> None:
         todo = [root]
         while todo:
             term = todo.pop()
-            self.uses[term] = self.uses.get(term, 0) + 1
+            self.uses[term] += 1
             if self.uses[term] == 1:
                 todo.extend(ex.children(term))
 
     def term(self, expr: Expr, scope: dict[Expr, str], indent: str) -> str:
         """A Python expression for `expr`; lines that it needs first are written at `indent`."""
-        if expr in scope:
-            return scope[expr]
+        written: dict[Expr, str] = {}
+        todo = [expr]
+        while todo:
+            term = todo[-1]
+            missing = [c for c in ex.children(term) if c not in scope and c not in written]
+            if term in scope or term in written or not missing:
+                todo.pop()
+                if term not in scope and term not in written:
+                    written[term] = self._name(term, {**written, **scope}, scope, indent)
+            else:
+                todo += missing[::-1]
+        return scope.get(expr) or written[expr]
+
+    def _name(self, expr: Expr, known: dict[Expr, str], scope: dict[Expr, str], indent: str) -> str:
+        text = self._write(expr, known)
         if expr.op == "const":
-            return str(expr.args[0])
-        text = self._write(expr, scope, indent)
-        deep = self.depth[expr] = 1 + max((self.depth.get(c, 0) for c in ex.children(expr)), default=0)
-        if self.uses.get(expr, 0) > 1 or deep > DEEPEST:
+            return text
+        depth = 1 + max((self._depth.get(c, 0) for c in ex.children(expr)), default=0)
+        if self.uses[expr] > 1 or depth > DEEPEST_TERM:
             name = f"v{self.names}"
             self.names += 1
             self.lines.append(f"{indent}{name} = {text}")
             scope[expr] = text = name
-            self.depth[expr] = 0
+            depth = 0
+        self._depth[expr] = depth
         return text
 
-    def _write(self, expr: Expr, scope: dict[Expr, str], indent: str) -> str:
+    def _write(self, expr: Expr, known: dict[Expr, str]) -> str:
         op, args = expr.op, expr.args
+        if op == "const":
+            return str(args[0])
         if op == "cell":
             return f"s[{args[0].base + args[1]}]"
         if op == "select":
-            return self._select(args[0], args[1], scope, indent)
-        parts = [self.term(a, scope, indent) for a in args]
+            return _select(args[0], args[1], known[args[1]])
+        if op == "not" and args[0].op in ("eq", "lt") and args[0] not in known.values():
+            pass
+        parts = [known[a] for a in args]
         if op == "not":
             return f"(not {parts[0]})"
         if op == "ite":
@@ -67,58 +91,103 @@ class _Writer:
         sign = {"add": "+", "sub": "-", "mul": "*", "eq": "==", "lt": "<", "and": "and", "or": "or"}[op]
         return "(" + f" {sign} ".join(parts) + ")"
 
-    def _select(self, region: Any, index: Expr, scope: dict[Expr, str], indent: str) -> str:
-        at = self.term(index, scope, indent)
-        if index.lo < 0 or index.hi >= region.count:
-            # A shared term may be computed on a path that does not use it: keep the index harmless there.
-            return f"s[{region.base} + ({at} if 0 <= {at} < {region.count} else 0)]"
-        return f"s[{region.base} + {at}]"
+
+def _select(region: Any, index: Expr, at: str) -> str:
+    if index.lo < 0 or index.hi >= region.count:
+        # A shared term may be computed on a path that does not use it: keep the index harmless there.
+        return f"s[{region.base} + ({at} if 0 <= {at} < {region.count} else 0)]"
+    return f"s[{region.base} + {at}]"
 
 
-def _assign(writer: _Writer, command: GuardedCommand, scope: dict[Expr, str], indent: str) -> None:
-    targets = []
+def _terms(parts: list[Part]) -> Iterator[Expr]:
+    """The terms that the functions for `parts` compute."""
+    todo: list[Tree | None] = [tree for _, tree in parts]
+    while todo:
+        tree = todo.pop()
+        if isinstance(tree, Node):
+            yield tree.guard.args[0] if tree.guard.op == "not" else tree.guard
+            todo += [tree.then, tree.otherwise]
+        elif tree is not None:
+            yield from (t for effect in tree.effects for t in (effect.value, effect.index))
+
+
+@dataclass
+class _Source:
+    """The program text, function by function."""
+
+    functions: list[str] = field(default_factory=list)
+
+    def function(self, parts: list[Part], head: list[str], name: str, tail: list[str]) -> None:
+        """Write a function of the state `s` that appends what the parts do to `out`."""
+        writer = _Writer(_terms(parts))
+        writer.lines += [f"def {name}:", *head]
+        scope: dict[Expr, str] = {}
+        for number, tree in parts:
+            self._tree(writer, number, tree, scope, 1)
+        self.functions.append("\n".join([*writer.lines, *tail]))
+
+    def part(self, parts: list[Part]) -> str:
+        """Write a function for the parts and give its name."""
+        name = f"f{len(self.functions)}"
+        self.functions.append("")  # takes the name while the body may need more functions
+        place = len(self.functions) - 1
+        self.function(parts, [], f"{name}(s, out)", [])
+        self.functions[place] = self.functions.pop()
+        return name
+
+    def _tree(self, writer: _Writer, number: int, tree: Tree, scope: dict[Expr, str], depth: int) -> None:
+        indent = "    " * depth
+        if isinstance(tree, GuardedCommand):
+            _command(writer, number, tree, scope, indent)
+        elif depth > DEEPEST_BLOCK:
+            writer.lines.append(f"{indent}{self.part([(number, tree)])}(s, out)")
+        else:
+            guard, then, otherwise = tree.guard, tree.then, tree.otherwise
+            if guard.op == "not":
+                guard, then, otherwise = guard.args[0], otherwise, then
+            condition = writer.term(guard, scope, indent)
+            if then is None:
+                condition, then, otherwise = f"not {condition}", otherwise, None
+            writer.lines.append(f"{indent}if {condition}:")
+            assert then is not None
+            self._tree(writer, number, then, dict(scope), depth + 1)
+            if otherwise is not None:
+                writer.lines.append(f"{indent}else:")
+                self._tree(writer, number, otherwise, dict(scope), depth + 1)
+
+
+def _command(
+    writer: _Writer, number: int, command: GuardedCommand, scope: dict[Expr, str], indent: str
+) -> None:
+    if command.cut:
+        writer.lines.append(f"{indent}out.append(({number}, {command.cut!r}))")
+        return
+    writes = []
     for effect in command.effects:
         value = writer.term(effect.value, scope, indent)
         at = writer.term(effect.index, scope, indent)
         base = effect.region.base
         place = str(base + int(at)) if effect.index.op == "const" else f"{base} + {at}"
-        targets.append(f"t[{place}] = {value}")
-    writer.lines.append(f"{indent}t = bytearray(s)")
-    writer.lines += [f"{indent}{target}" for target in targets]
+        writes.append(f"{indent}t[{place}] = {value}")
+    writer.lines += [f"{indent}t = bytearray(s)", *writes]
+    if _moves(command):
+        writer.lines.append(f"{indent}out.append(({number}, bytes(t)))")
+    else:
+        writer.lines.append(f"{indent}if t != s: out.append(({number}, bytes(t)))")
 
 
-def _roots(commands: list[GuardedCommand]) -> list[Expr]:
-    guards = dict.fromkeys(g for c in commands for g in c.guards)
-    return [*guards, *(t for c in commands for e in c.effects for t in (e.value, e.index))]
-
-
-def _function(number: int, commands: list[GuardedCommand], skip: int) -> str:
-    writer = _Writer(_roots(commands))
-    writer.lines.append(f"def action{number}(s, out):")
-
-    def write(node: Node | GuardedCommand | None, scope: dict[Expr, str], indent: str) -> None:
-        if node is None:
-            writer.lines.append(f"{indent}return")
-        elif isinstance(node, Node):
-            condition = writer.term(node.guard, scope, indent)
-            writer.lines.append(f"{indent}if {condition}:")
-            write(node.then, dict(scope), indent + "    ")
-            write(node.otherwise, scope, indent)
-        elif node.cut:
-            writer.lines.append(f"{indent}out.append(({number}, {node.cut!r}))")
-            writer.lines.append(f"{indent}return")
-        else:
-            _assign(writer, node, scope, indent)
-            writer.lines.append(f"{indent}t = bytes(t)")
-            writer.lines.append(f"{indent}if t != s: out.append(({number}, t))")
-            writer.lines.append(f"{indent}return")
-
-    write(tree(commands, skip), {}, "    ")
-    return "\n".join(writer.lines)
+def _moves(command: GuardedCommand) -> bool:
+    """Is it certain that the command changes something?"""
+    facts = Facts()
+    for guard in command.guards:
+        facts.assume(guard, True)
+    fixed = {e.region for e in command.effects} - {e.region for e in command.effects if e.index.op != "const"}
+    writes = (e for e in command.effects if e.region in fixed)
+    return any(facts.decide(ex.eq(ex.select(e.region, e.index), e.value)) is False for e in writes)
 
 
 def _condition(name: str, terms: list[Expr]) -> str:
-    writer = _Writer(terms)
+    writer = _Writer(iter(terms))
     writer.lines += [f"def {name}(s):", "    r = 0"]
     scope: dict[Expr, str] = {}
     for i, term in enumerate(terms):
@@ -127,21 +196,79 @@ def _condition(name: str, terms: list[Expr]) -> str:
     return "\n".join([*writer.lines, "    return r"])
 
 
-def _dispatch(commands: list[GuardedCommand]) -> tuple[int, int] | None:
-    """(cell, value) that the first guard of all commands asks for, if it is of that form."""
-    guards = {c.guards[0] if c.guards else ex.TRUE for c in commands}
-    if len(guards) == 1:
-        guard = guards.pop()
-        if guard.op == "eq" and guard.args[0].op == "cell" and guard.args[1].op == "const":
-            region, index = guard.args[0].args
-            return region.base + index, guard.args[1].args[0]
-        if guard.op == "cell":
-            region, index = guard.args
-            return region.base + index, 1
-    return None
+# --- which actions to try in which state --------------------------------------------------------------------------
 
 
-Function = Callable[[bytes, list[Successor]], None]
+def _sole_cell(guard: Expr) -> Expr | None:
+    """The one variable that a guard reads, if it is one."""
+    found: set[Expr] = set()
+    todo = [guard]
+    while todo:
+        term = todo.pop()
+        if term.op == "select":
+            return None
+        if term.op == "cell":
+            found.add(term)
+        todo += ex.children(term)
+    return found.pop() if len(found) == 1 else None
+
+
+def _first_question(root: Tree) -> Tree:
+    """The same tree, asking for a single variable first where it can: `a and b` is the question a, then b."""
+    if isinstance(root, Node) and root.otherwise is None and root.guard.op == "and":
+        first = next((part for part in root.guard.args if _sole_cell(part)), None)
+        if first is not None:
+            rest = ex.conjunction(*(part for part in root.guard.args if part is not first))
+            return Node(first, Node(rest, root.then, None), None)
+    return root
+
+
+def _by_value(root: Tree) -> tuple[Expr, dict[int, Tree | None]] | None:
+    """A variable, with what is left of the tree for each of its values."""
+    root = _first_question(root)
+    cell = _sole_cell(root.guard) if isinstance(root, Node) else None
+    if cell is None:
+        return None
+    region, index = cell.args
+    state = bytearray(region.base + index + 1)
+    left: dict[int, Tree | None] = {}
+    for value in range(cell.lo, cell.hi + 1):
+        state[-1] = value
+        tree: Tree | None = root
+        while isinstance(tree, Node) and _sole_cell(tree.guard) is cell:
+            tree = tree.then if ex.evaluate(tree.guard, bytes(state)) else tree.otherwise
+        left[value] = tree
+    return cell, left
+
+
+class _Dispatch:
+    """Sorts actions into rows, one for each value of a variable, and those that are tried always."""
+
+    def __init__(self, program: Program) -> None:
+        self.always: list[Part] = []
+        self.rows: dict[Expr, list[list[Part]]] = {}
+        number = {action: i for i, action in enumerate(program.model.actions)}
+        for action, root in program.trees():
+            split = _by_value(root)
+            if split is None:
+                self.always.append((number[action], root))
+                continue
+            cell, left = split
+            table = self.rows.setdefault(cell, [[] for _ in range(cell.hi + 1)])
+            for value, tree in left.items():
+                if tree is not None:
+                    table[value].append((number[action], tree))
+
+    def write(self, source: _Source) -> list[list[str | None]]:
+        """Write the functions of all rows; gives for each variable the function's name by value."""
+        return [self._table(source, table) for table in self.rows.values()]
+
+    def _table(self, source: _Source, table: list[list[Part]]) -> list[str | None]:
+        names: dict[tuple[Part, ...], str] = {}
+        for row in table:
+            if row and tuple(row) not in names:
+                names[tuple(row)] = source.part(row)
+        return [names.get(tuple(row)) for row in table]
 
 
 class Compiled:
@@ -151,35 +278,21 @@ class Compiled:
 
     def __init__(self, program: Program) -> None:
         self.program, self.model = program, program.model
-        grouped: dict[Action, list[GuardedCommand]] = {}
-        for command in program.commands:
-            grouped.setdefault(command.action, []).append(command)
-        number = {action: i for i, action in enumerate(self.model.actions)}
-        keys = {a: _dispatch(c) for a, c in grouped.items()}
-        source = [_function(number[a], c, 1 if keys[a] else 0) for a, c in grouped.items()]
-        source.append(_condition("hits", [p.hit for p in program.properties]))
-        source.append(_condition("premises", [p.premise for p in program.properties]))
-        self.source = "\n\n".join(source)
+        source, dispatch = _Source(), _Dispatch(program)
+        tables = dispatch.write(source)
+        head = ["    out = []"]
+        for i, cell in enumerate(dispatch.rows):
+            region, index = cell.args
+            head += [f"    f = table{i}[s[{region.base + index}]]", "    if f is not None: f(s, out)"]
+        tail = ["    if len(out) > 1: out.sort()", "    return out"]
+        source.function(dispatch.always, head, "successors(s)", tail)
+        source.functions.append(_condition("hits", [p.hit for p in program.properties]))
+        source.functions.append(_condition("premises", [p.premise for p in program.properties]))
+        self.source = "\n\n".join(source.functions)
         space: dict[str, Any] = {}
         exec(compile(self.source, f"<{len(program.commands)} guarded commands>", "exec"), space)
+        for i, names in enumerate(tables):
+            space[f"table{i}"] = [space[name] if name else None for name in names]
+        self.successors: Callable[[bytes], list[Successor]] = space["successors"]
         self.hits: Callable[[bytes], int] = space["hits"]
         self.premises: Callable[[bytes], int] = space["premises"]
-        self._always: list[Function] = []
-        self._tables: list[tuple[int, list[tuple[Function, ...]]]] = []
-        cells: dict[int, list[list[Function]]] = {}
-        for action, key in keys.items():
-            function = space[f"action{number[action]}"]
-            if key is None:
-                self._always.append(function)
-            else:
-                cells.setdefault(key[0], [[] for _ in range(256)])[key[1]].append(function)
-        self._tables = [(cell, [tuple(fs) for fs in table]) for cell, table in cells.items()]
-
-    def successors(self, state: bytes) -> list[Successor]:
-        out: list[Successor] = []
-        for cell, table in self._tables:
-            for function in table[state[cell]]:
-                function(state, out)
-        for function in self._always:
-            function(state, out)
-        return out

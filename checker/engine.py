@@ -14,8 +14,6 @@ from eoscheck.model.domains import Out
 from eoscheck.model.language import Action, ConcreteMemory, Model
 from eoscheck.model.values import Disabled
 
-
-
 Successor = tuple[int, bytes | str]
 
 
@@ -55,7 +53,7 @@ class Interpreter:
         except Disabled:
             return None
         except Out as out:
-            return f"{action.name}: {out}"
+            return action.cut(out)
         after = bytes(memory.cells)
         return after if after != state else None
 

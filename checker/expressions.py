@@ -8,7 +8,7 @@ identity is equality, and a term that is shared is stored, printed, compiled and
     cell     region, index        variable: the cell of a region at a constant index
     select   region, term         the cell of a region at a computed index (never out of the region, see trace)
     add sub mul   a, b            integers, mul by a constant only
-    eq lt    a, b                 Bool
+    eq lt    a, b                 Bool; a constant is on the right
     and or   terms...             Bool, flattened, without duplicates, in order of first use
     not      a                    Bool
     ite      c, a, b              a if c else b, both of one sort
@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import enum
 import itertools
+import operator
+from collections.abc import Callable
 from typing import Any
 
 from eoscheck.model.domains import Region
@@ -75,12 +77,14 @@ def truth(value: bool) -> Expr:
 
 
 def cell(region: Region, index: int) -> Expr:
+    if region.constant:
+        return const(region.domain.lo, region.domain.type)
     return _make("cell", (region, index), region.domain.type, region.domain.lo, region.domain.hi)
 
 
 def select(region: Region, index: Expr) -> Expr:
-    if index.op == "const":
-        return cell(region, index.args[0])
+    if index.op == "const" or region.constant:
+        return cell(region, index.args[0] if index.op == "const" else 0)
     return _make("select", (region, index), region.domain.type, region.domain.lo, region.domain.hi)
 
 
@@ -125,10 +129,10 @@ def eq(a: Expr, b: Expr) -> Expr:
     if a.op == "const":
         a, b = b, a
     if b.op == "const":
-        if a.op == "ite" and (a.args[1].op == "const" or a.args[2].op == "const"):
+        if _has_constant_branch(a):
             return ite(a.args[0], eq(a.args[1], b), eq(a.args[2], b))
         if a.op == "add" and a.args[1].op == "const":
-            return eq(a.args[0], const(b.args[0] - a.args[1].args[0], b.sort))
+            return eq(a.args[0], const(b.args[0] - a.args[1].args[0]))
         b = const(b.args[0], a.sort)
     elif b.id < a.id:
         a, b = b, a
@@ -140,11 +144,18 @@ def lt(a: Expr, b: Expr) -> Expr:
         return TRUE
     if a is b or a.lo >= b.hi:
         return FALSE
-    if a.op == "ite" and b.op == "const" and (a.args[1].op == "const" or a.args[2].op == "const"):
-        return ite(a.args[0], lt(a.args[1], b), lt(a.args[2], b))
-    if b.op == "ite" and a.op == "const" and (b.args[1].op == "const" or b.args[2].op == "const"):
-        return ite(b.args[0], lt(a, b.args[1]), lt(a, b.args[2]))
+    if a.op == "const":  # 3 < b is not (b < 4): one form for one condition
+        return negation(lt(b, const(a.args[0] + 1)))
+    if b.op == "const":
+        if _has_constant_branch(a):
+            return ite(a.args[0], lt(a.args[1], b), lt(a.args[2], b))
+        if a.op == "add" and a.args[1].op == "const":
+            return lt(a.args[0], const(b.args[0] - a.args[1].args[0]))
     return _make("lt", (a, b), bool, 0, 1)
+
+
+def _has_constant_branch(a: Expr) -> bool:
+    return a.op == "ite" and (a.args[1].op == "const" or a.args[2].op == "const")
 
 
 def negation(a: Expr) -> Expr:
@@ -228,6 +239,33 @@ def reads(expr: Expr) -> frozenset[int]:
     return frozenset(found)
 
 
+def evaluate(expr: Expr, state: bytes) -> int:
+    """The value of a term in a state: what a term means. Slow; engines have their own way.
+
+    >>> evaluate(add(const(2), const(3)), b"")
+    5
+    """
+    op, args = expr.op, expr.args
+    if op == "const":
+        return int(args[0])
+    if op == "cell":
+        return state[args[0].base + args[1]]
+    if op == "select":
+        index = evaluate(args[1], state)
+        return state[args[0].base + index] if 0 <= index < args[0].count else args[0].domain.lo
+    if op == "ite":
+        return evaluate(args[1 if evaluate(args[0], state) else 2], state)
+    if op in ("and", "or"):
+        return int((all if op == "and" else any)(evaluate(a, state) for a in args))
+    return int(_MEANING[op](*(evaluate(a, state) for a in args)))
+
+
+_MEANING: dict[str, Callable[..., int]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "eq": operator.eq, "lt": operator.lt,
+    "not": operator.not_,
+}  # fmt: skip
+
+
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "eq": "==", "lt": "<", "and": "and", "or": "or"}
 
 
@@ -240,10 +278,14 @@ def show(expr: Expr) -> str:
         return str(args[0].cell(args[1]))
     if op == "select":
         return f"{args[0].name}[{show(args[1])}]"
+    if op == "not" and args[0].op in ("eq", "lt"):
+        return f" {'!=' if args[0].op == 'eq' else '>='} ".join(_nested(a) for a in args[0].args)
     if op == "not":
         return f"not {_nested(args[0])}"
     if op == "ite":
         return f"({show(args[1])} if {show(args[0])} else {show(args[2])})"
+    if op == "add" and args[1].op == "const" and args[1].args[0] < 0:
+        return f"{_nested(args[0])} - {-args[1].args[0]}"
     return f" {_INFIX[op]} ".join(_nested(a) for a in args)
 
 

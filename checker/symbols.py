@@ -23,6 +23,18 @@ class Forking(Protocol):
     def fork(self, condition: Expr) -> bool: ...
 
 
+class Untold(str):
+    """What `say` shows of a value that is not known while tracing. Nothing may be decided by it."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        raise TraceError("the name of a state variable's value is compared; compare the value itself")
+
+    __ne__ = __eq__
+    __hash__ = None  # type: ignore[assignment]
+
+
 def lift(value: Any) -> Expr:
     """The term for a value of an action: a symbolic one, or a plain number, bool or enum member."""
     if isinstance(value, Sym | SymBool):
@@ -58,6 +70,11 @@ class _Symbol:
     def __init__(self, expr: Expr, tracer: Forking) -> None:
         self.expr, self.tracer = expr, tracer
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """The type that the value will have, for isinstance() and class patterns."""
+        return self.expr.sort
+
     def _value(self, expr: Expr) -> Any:
         return lower(expr, self.tracer)
 
@@ -77,6 +94,9 @@ class _Symbol:
 
     def __format__(self, spec: str) -> str:
         return "?"
+
+    def __str__(self) -> str:
+        return Untold("?")
 
     def __repr__(self) -> str:
         return f"<{ex.show(self.expr)}>"
@@ -158,6 +178,16 @@ class Sym(_Symbol):
 
     __rmul__ = __mul__
 
+    def __neg__(self) -> Any:
+        return 0 - self
+
+    def __mod__(self, other: Any) -> Any:
+        """One case per value, like every use that has no term of its own."""
+        return int(self) % other
+
+    def __floordiv__(self, other: Any) -> Any:
+        return int(self) // other
+
     def __bool__(self) -> bool:
         if self.expr.sort is not int:
             raise TraceError(f"{self!r} is asked for its truth; compare it with a member")
@@ -167,9 +197,16 @@ class Sym(_Symbol):
         """One value of the domain per path: what indexing a Python list, or range(), asks for."""
         if self.expr.sort is not int:
             raise TraceError(f"{self!r} is used as a number")
-        for value in range(self.expr.lo, self.expr.hi + 1):
+        for value in range(self.expr.lo, self.expr.hi):
             if self.tracer.fork(ex.eq(self.expr, ex.const(value))):
                 return value
-        raise TraceError(f"{self!r} has no value left")
+        return self.expr.hi
 
     __int__ = __index__
+
+    @property
+    def name(self) -> str:
+        """What `say` shows of an enum member while tracing."""
+        return Untold("?")
+
+    value = name

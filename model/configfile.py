@@ -1,7 +1,8 @@
-"""Client settings out of the files that teams have: Java properties, librdkafka JSON, Spring Boot application.yml.
+"""Client settings out of the files that teams have: Java properties, librdkafka JSON, Spring Boot
+application.yml.
 
-A file becomes `Settings` under Kafka's own keys, with the line of each. Spring's names are bound as loosely as Spring
-binds them (camelCase, kebab-case, any case); librdkafka's aliases are translated.
+A file becomes `Settings` under Kafka's own keys, with the line of each. Spring's names are bound as
+loosely as Spring binds them (camelCase, kebab-case, any case); librdkafka's aliases are translated.
 """
 
 from __future__ import annotations
@@ -12,8 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from eoscheck.model.clientkeys import CONSUMER_IRRELEVANT, PRODUCER_IRRELEVANT
-from eoscheck.model.settings import CONSUMER_KEYS, PRODUCER_KEYS, Dialect, Settings
+from eoscheck.model.clientkeys import (
+    CONSUMER_IRRELEVANT,
+    CONSUMER_KEYS,
+    PRODUCER_IRRELEVANT,
+    PRODUCER_KEYS,
+)
+from eoscheck.model.settings import Dialect, Settings
 from eoscheck.model.source import Node, SpecError, decode, nearest, parse_yaml, read_bytes, show
 
 Role = Literal["producer", "consumer"]
@@ -68,8 +74,8 @@ def parse_properties(text: str) -> Entries:
         number += 1
         if not line or line[0] in "#!":
             continue
-        while _continues(line) and number < len(lines):
-            line = line[:-1] + lines[number].lstrip(" \t\f")
+        while _continues(line):
+            line = line[:-1] + (lines[number].lstrip(" \t\f") if number < len(lines) else "")
             number += 1
         match = _ENTRY.match(line)
         if match:
@@ -117,7 +123,10 @@ def _librdkafka(path: Path, role: Role) -> ConfigFile:
         name = _ALIASES.get(key, key)
         if name in renamed and renamed[name][0] != value:
             raise SpecError(path, line, f"{name} is given twice, with different values")
-        renamed[name] = (_OFFSET_RESET.get(value or "", value) if name == "auto.offset.reset" else value, line)
+        renamed[name] = (
+            _OFFSET_RESET.get(value or "", value) if name == "auto.offset.reset" else value,
+            line,
+        )
     return _config(path, "librdkafka", renamed)
 
 
@@ -191,13 +200,13 @@ def _flatten(node: Node, prefix: str) -> list[tuple[str, tuple[str | None, int]]
         return [(prefix, (",".join(child.text or "" for child in node.children.values()), node.line))]
     found = []
     for key, child in node.children.items():
-        word = str(key).strip("[]")
+        word = re.sub(r"^\[(.*)\]$", r"\1", str(key))
         found += _flatten(child, f"{prefix}.{word}" if prefix else word)
     return found
 
 
 def _bind(key: str) -> str:
-    """Spring's relaxed form: _bind("spring.kafka.producer.transactionIdPrefix") ends in "transactionidprefix"."""
+    """Spring's relaxed form: _bind("transactionIdPrefix") == _bind("transaction-id-prefix")."""
     return re.sub(r"[-_]", "", key).lower()
 
 
@@ -224,7 +233,7 @@ _TRUTH = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 
 
 def _spring_own(path: Path, role: Role, key: str, value: str | None, line: int) -> Entries:
-    """One of Spring's own keys under Kafka's name: `auto-offset-reset` and `autoOffsetReset` are auto.offset.reset."""
+    """One of Spring's own keys under Kafka's name: `autoOffsetReset` is auto.offset.reset."""
     known = PRODUCER_KEYS | PRODUCER_IRRELEVANT if role == "producer" else CONSUMER_KEYS | CONSUMER_IRRELEVANT
     bound = {word.replace(".", ""): word for word in known}
     plain = re.sub(r"[\W_]", "", key).lower()
@@ -232,7 +241,9 @@ def _spring_own(path: Path, role: Role, key: str, value: str | None, line: int) 
         # DefaultKafkaProducerFactory appends a number that starts at 0 in every instance.
         return {"transactional.id": (f"{value}0" if value else value, line)}
     if role == "producer" and nearest(plain, ["transactionidprefix"], 0.85):
-        raise SpecError(path, line, f"unknown producer setting {show(key)}; did you mean 'transaction-id-prefix'?")
+        raise SpecError(
+            path, line, f"unknown producer setting {show(key)}; did you mean 'transaction-id-prefix'?"
+        )
     name = bound.get(plain, key.replace("-", "."))
     if name == "isolation.level" and value:
         value = value.lower().replace("-", "_")
@@ -252,11 +263,13 @@ def _config(path: Path, dialect: Dialect, entries: Entries) -> ConfigFile:
 
 
 def _resolved(path: Path, key: str, value: str | None, line: int, notes: list[str]) -> str | None:
-    """A value whose `${NAME:default}` is replaced by the default: the environment it runs in is not known here."""
+    """A value, or the default of `${NAME:default}`: the environment it runs in is not known here."""
     match = re.fullmatch(r"\s*\$\{([^{}:]+)(?::([^{}]*))?\}\s*", value or "")
     if match is None or key == "transactional.id" or key not in PRODUCER_KEYS | CONSUMER_KEYS:
         return value
     if match[2] is None:
-        raise SpecError(path, line, f"{key} is {show(value)}, which is not known here: give it a default or a value")
+        raise SpecError(
+            path, line, f"{key} is {show(value)}, which is not known here: give it a default or a value"
+        )
     notes.append(f"{key}={match[2]} is the default of {match[0].strip()}")
     return match[2]

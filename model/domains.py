@@ -7,7 +7,11 @@ scalar is a region of length 1, an array or one field of a log is a longer one, 
 from __future__ import annotations
 
 import enum
+import functools
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 LARGEST = 255
@@ -18,16 +22,54 @@ class DomainError(TypeError):
 
 
 class Out(Exception):
-    """A value left its declared range, or an index its array: the transition cannot be taken as written."""
+    """A value left its declared range, or an index its array: the transition cannot be taken as written.
 
-    def __init__(self, region: Region, value: object) -> None:
-        super().__init__(f"{region.name} cannot be {value} (it has {region.domain})")
+    `place` is the FILE:LINE where the model does so.
+    """
+
+    def __init__(self, region: Region, *, indexed: bool = False) -> None:
+        left = f"is indexed outside 0..{region.count - 1}" if indexed else f"leaves {region.domain}"
+        super().__init__(f"{region.name} {left}")
         self.region = region
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and _ours(frame):
+            frame = frame.f_back
+        self.place = _named(frame.f_code.co_filename, frame.f_lineno) if frame else ""
+
+
+LANGUAGE = tuple(f"eoscheck.model.{module}" for module in ("domains", "language", "memory", "values"))
+
+
+def _ours(frame: FrameType) -> bool:
+    """Is this the machinery, not the model that somebody wrote in it?"""
+    name = str(frame.f_globals.get("__name__"))
+    return name in LANGUAGE or name.startswith("eoscheck.checker.")
+
+
+def _named(file: str, line: int) -> str:
+    return f"{Path(file).name}:{line}"
+
+
+def place(error: BaseException, home: Any) -> str:
+    """FILE:LINE of the line of the model that led to `error`; that of the function `home` where there is none."""
+    found = _named(home.__code__.co_filename, home.__code__.co_firstlineno)
+    step = error.__traceback__
+    while step is not None:
+        if not _ours(step.tb_frame):
+            found = _named(step.tb_frame.f_code.co_filename, step.tb_lineno)
+        step = step.tb_next
+    return found
+
+
+@functools.cache
+def _codes(members: type[enum.Enum]) -> dict[enum.Enum, int]:
+    return {member: code for code, member in enumerate(members)}
 
 
 @dataclass(frozen=True)
 class Domain:
-    """A finite set of scalars, coded as lo..hi. `type` is bool, int, an Enum class, or Ref."""
+    """A finite set of scalars, coded as lo..hi. `type` is bool, int, an Enum class, or Ref; `targets` are the values
+    of the last two."""
 
     lo: int
     hi: int
@@ -40,16 +82,18 @@ class Domain:
         >>> Domain(0, 3, int).encode(4) is None
         True
         """
-        if isinstance(value, enum.Enum):
-            if value.__class__ is not self.type:
-                raise DomainError(f"{value} is not a {self}")
-            return list(self.type).index(value)
         if self.type is Ref:
-            return next((i for i, target in enumerate(self.targets) if target is value), None)
-        if isinstance(self.type, enum.EnumMeta) or not isinstance(value, int):
-            raise DomainError(f"{value!r} is not a {self}")
-        if self.type is bool and not isinstance(value, bool):
-            raise DomainError(f"{value!r} is not a {self}")
+            code = next((i for i, target in enumerate(self.targets) if target is value), None)
+            if code is None:
+                raise DomainError(f"{_name(value)} is none of {', '.join(map(_name, self.targets))}")
+            return code
+        if isinstance(self.type, enum.EnumMeta):
+            if value.__class__ is not self.type:
+                raise DomainError(f"{value!r} is not a {self}")
+            return _codes(self.type)[value]
+        number = isinstance(value, int) and not isinstance(value, enum.Enum)
+        if not number or isinstance(value, bool) != (self.type is bool):
+            raise DomainError(f"{value!r} is not {'a bool' if self.type is bool else 'a number'}")
         return int(value) if self.lo <= value <= self.hi else None
 
     def decode(self, code: int) -> Any:
@@ -57,13 +101,17 @@ class Domain:
         if self.type is int:
             return code
         if self.type is bool:
-            return bool(code)
-        return self.targets[code] if self.type is Ref else list(self.type)[code]
+            return code == 1
+        return self.targets[code]
 
     def __str__(self) -> str:
         if self.type is int:
             return f"{self.lo}..{self.hi}"
-        return "reference" if self.type is Ref else self.type.__name__
+        return "reference" if self.type is Ref else str(self.type.__name__)
+
+
+def _name(target: Any) -> str:
+    return str(getattr(target, "name", target))
 
 
 class Ref:
@@ -101,12 +149,17 @@ def scalar(spec: Any) -> Domain:
         if not spec or spec.step != 1 or spec[0] < 0 or spec[-1] > LARGEST:
             raise DomainError(f"{spec} is not a run of numbers within 0..{LARGEST}")
         return Domain(spec[0], spec[-1], int)
-    if isinstance(spec, enum.EnumMeta):
-        return Domain(0, len(spec) - 1, spec)
-    if isinstance(spec, Ref):
-        return Domain(0, len(spec.targets) - 1, Ref, spec.targets)
+    targets: tuple[Any, ...] = ()
+    if isinstance(spec, enum.EnumMeta) and not issubclass(spec, enum.Flag):
+        targets = tuple(spec)
+    elif isinstance(spec, Ref):
+        targets = spec.targets
+    if targets:
+        if len(targets) > LARGEST + 1:
+            raise DomainError(f"{len(targets)} values are more than {LARGEST + 1}")
+        return Domain(0, len(targets) - 1, Ref if isinstance(spec, Ref) else spec, targets)
     hint = "; an unbounded int cannot be explored, say range(n)" if spec is int else ""
-    raise DomainError(f"{spec!r} is not bool, a range, an Enum class or a Ref{hint}")
+    raise DomainError(f"{spec!r} is not bool, a range, an Enum class with members or a Ref{hint}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +174,11 @@ class Region:
     owner: Any = field(repr=False)
     durable: bool = True
     ghost: bool = False
+
+    @property
+    def constant(self) -> bool:
+        """Its domain has one value: it takes no room in a state."""
+        return self.domain.lo == self.domain.hi
 
     def cell(self, index: int) -> str:
         """The name of one cell, as a reader of a trace sees it."""

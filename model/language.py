@@ -14,206 +14,100 @@ commands are made). Which of the two is decided by the memory that the model hol
 
 from __future__ import annotations
 
-import difflib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-from eoscheck.model.domains import Array, DomainError, Log, Out, Region, scalar
-from eoscheck.model.values import Disabled, Witness, any_of, ite
+from eoscheck.model.domains import Array, DomainError, Log, Out, Ref, Region, scalar
+from eoscheck.model.memory import (
+    ArrayView,
+    ConcreteMemory,
+    LogView,
+    Memory,
+    RecordView,
+    Scalar,
+    did_you_mean,
+)
+from eoscheck.model.values import Disabled, Witness, any_of
 
 
 class DefinitionError(TypeError):
     """A component, action or property is declared in a way that cannot be meant."""
 
 
-class Memory(Protocol):
-    """Where variables live while an action runs."""
-
-    def load(self, region: Region, index: Any) -> Any: ...
-    def store(self, region: Region, index: Any, value: Any) -> None: ...
-
-
 class Var:
     """A bounded state variable of a component.
 
-    domain   bool, range(n), an Enum class, Ref(...), Array(...), Log(...); or a function of the component giving one
+    domain   bool, range(n), an Enum class, Ref(...), Array(...), Log(...); or a function of the component
     init     initial value of each scalar in it (default: False, the smallest number, the first member, None)
     durable  survives a crash of the process that the component belongs to
     ghost    bookkeeping for properties; Kafka has no such thing, no action may decide anything by it
     """
 
-    def __init__(self, domain: Any, init: Any = None, *, durable: bool = False, ghost: bool = False) -> None:
+    def __init__(
+        self, domain: Any = None, init: Any = None, *, durable: bool = False, ghost: bool = False, **unknown: Any
+    ) -> None:
         self.domain, self.init, self.durable, self.ghost = domain, init, durable, ghost
-        self.name = ""
+        self.unknown = unknown
+        frame = sys._getframe(1)
+        self.name, self.place = "", f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        where = f"{owner.__qualname__}.{name}"
-        if name.startswith("_"):
+
+    def __get__(self, obj: Any, owner: type) -> Any:
+        return self if obj is None else obj._view_of(self.name).get()
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        obj._view_of(self.name).set(value)
+
+    def check(self, owner: type) -> None:
+        """Raise DefinitionError where the declaration cannot be meant."""
+        where = f"{owner.__qualname__}.{self.name} ({self.place})"
+        _check_words(where, self.unknown, ("domain", "init", "durable", "ghost"))
+        if self.name.startswith("_"):
             raise DefinitionError(f"{where}: a variable's name must not begin with an underscore")
+        if hasattr(Component, self.name):
+            raise DefinitionError(f"{where}: every component has a {self.name!r} of another kind")
         if not inspect.isfunction(self.domain):
             _check_domain(where, self.domain, self.init)
 
-    def __get__(self, obj: Any, owner: type) -> Any:
-        if obj is None:
-            return self
-        return obj._views[self.name].get()
 
-    def __set__(self, obj: Any, value: Any) -> None:
-        obj._views[self.name].set(value)
+def _check_words(where: str, given: Iterable[str], known: Iterable[str]) -> None:
+    for word in given:
+        raise DefinitionError(f"{where}: unknown keyword {word!r}{did_you_mean(word, known)}")
 
 
 def _check_domain(where: str, domain: Any, init: Any) -> None:
     try:
         if isinstance(domain, Array | Log):
-            element = domain.element if isinstance(domain, Array) else domain.record
             size = domain.count if isinstance(domain, Array) else domain.capacity
-            if size < 1:
-                raise DomainError("has no element")
-            if isinstance(element, dict):
-                for spec in element.values():
-                    scalar(spec)
+            if not isinstance(size, int) or size < 1:
+                raise DomainError(f"{size!r} is not a number of elements, 1 at least")
+            domain = domain.element if isinstance(domain, Array) else domain.record
+            if isinstance(domain, dict):
+                _check_record(domain, init)
                 return
-            domain = element
         if init is not None and scalar(domain).encode(init) is None:
             raise DomainError(f"init {init!r} is outside {scalar(domain)}")
+        scalar(domain)
     except DomainError as error:
         raise DefinitionError(f"{where}: {error}") from None
 
 
-# --- views: what reading `self.x` gives -------------------------------------------------------------------------
-
-
-class _Scalar:
-    def __init__(self, model: Model, region: Region) -> None:
-        self.model, self.region = model, region
-
-    def get(self) -> Any:
-        return self.model.memory.load(self.region, 0)
-
-    def set(self, value: Any) -> None:
-        self.model.memory.store(self.region, 0, value)
-
-    def reset(self) -> None:
-        self.set(self.region.domain.decode(self.region.init))
-
-    regions = property(lambda self: [self.region])
-
-
-class RecordView:
-    """One record of an array or a log: its fields are attributes."""
-
-    __slots__ = ("_index", "_model", "_regions")
-
-    def __init__(self, model: Model, regions: dict[str, Region], index: Any) -> None:
-        object.__setattr__(self, "_model", model)
-        object.__setattr__(self, "_regions", regions)
-        object.__setattr__(self, "_index", index)
-
-    def __getattr__(self, name: str) -> Any:
-        return self._model.memory.load(_field(self._regions, name), self._index)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._model.memory.store(_field(self._regions, name), self._index, value)
-
-
-def _field(regions: dict[str, Region], name: str) -> Region:
-    if name in regions:
-        return regions[name]
-    raise AttributeError(f"a record has no field {name!r}{did_you_mean(name, regions)}")
-
-
-class _Array:
-    """A fixed array: `self.x[i]`, `self.x[i] = v`, `for v in self.x`."""
-
-    def __init__(self, model: Model, regions: dict[str, Region], count: int) -> None:
-        self.model, self._regions, self.count = model, regions, count
-
-    def get(self) -> _Array:
-        return self
-
-    def set(self, value: Any) -> None:
-        raise TypeError("an array is assigned element by element")
-
-    def __getitem__(self, index: Any) -> Any:
-        if "" in self._regions:
-            return self.model.memory.load(self._regions[""], index)
-        return RecordView(self.model, self._regions, index)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if "" in self._regions:
-            self.model.memory.store(self._regions[""], index, value)
-            return
-        for name, region in self._regions.items():
-            self.model.memory.store(region, index, value[name])
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(self.count))
-
-    def __len__(self) -> int:
-        return self.count
-
-    def reset(self) -> None:
-        for region in self.regions:
-            for i in range(region.count):
-                self.model.memory.store(region, i, region.domain.decode(region.init))
-
-    @property
-    def regions(self) -> list[Region]:
-        return list(self._regions.values())
-
-
-class LogView(_Array):
-    """A log: `append(field=value, ...)`, `length`, `log[i].field`, `truncate(length)`."""
-
-    def __init__(self, model: Model, regions: dict[str, Region], capacity: int, length: Region) -> None:
-        super().__init__(model, regions, capacity)
-        self._length = length
-
-    @property
-    def length(self) -> Any:
-        """Number of records; the offset that the next one gets."""
-        return self.model.memory.load(self._length, 0)
-
-    @property
-    def capacity(self) -> int:
-        return self.count
-
-    def append(self, **record: Any) -> None:
-        """Add one record. Where the log is full the transition is cut, and reported as cut."""
-        unknown = next((name for name in record if name not in self._regions), None)
-        if unknown:
-            _field(self._regions, unknown)
-        end = self.length
-        self.model.memory.store(self._length, 0, end + 1)
-        for name, region in self._regions.items():
-            self.model.memory.store(region, end, record.get(name, region.domain.decode(region.init)))
-
-    def truncate(self, length: Any) -> None:
-        """Keep the first `length` records."""
-        for region in self._regions.values():
-            initial = region.domain.decode(region.init)
-            for i in range(self.count):
-                self.model.memory.store(region, i, ite(i < length, self.model.memory.load(region, i), initial))
-        self.model.memory.store(self._length, 0, length)
-
-    def reset(self) -> None:
-        self.truncate(0)
-
-    @property
-    def regions(self) -> list[Region]:
-        return [self._length, *self._regions.values()]
-
-
-# --- components -------------------------------------------------------------------------------------------------
-
-
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or nothing where no choice is near."""
-    near = difflib.get_close_matches(word, list(choices), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+def _check_record(record: dict[str, Any], init: Any) -> None:
+    if init is not None:
+        raise DomainError("every field of a record begins with its first value; init is for scalars")
+    if not record:
+        raise DomainError("a record has at least one field")
+    for name, spec in record.items():
+        if not name.isidentifier() or name.startswith("_"):
+            raise DomainError(f"{name!r} cannot be the name of a field")
+        scalar(spec)
 
 
 @dataclass(frozen=True)
@@ -221,6 +115,7 @@ class ActionInfo:
     """The marks that `@action` left on a method.
 
     each   function of the component: the argument tuples that the action is instantiated for
+    only   function of the component: whether the action exists at all in this configuration
     fault  the fault this action is; taking it uses up one of the budget
     api    the Kafka request that the step stands for, as Kafka names it
     """
@@ -228,30 +123,47 @@ class ActionInfo:
     each: Callable[[Any], Iterable[tuple[Any, ...]]] | None
     fault: str | None
     api: str | None
+    only: Callable[[Any], bool] | None = None
 
 
 def action(
-    function: Any = None, *, each: Any = None, fault: str | None = None, api: str | None = None
+    function: Any = None,
+    *,
+    each: Any = None,
+    only: Any = None,
+    fault: str | None = None,
+    api: str | None = None,
+    **unknown: Any,
 ) -> Any:
     """Mark a method as an action: something that can happen in one indivisible step."""
 
     def mark(method: Any) -> Any:
-        where = getattr(method, "__qualname__", repr(method))
+        where = _where(method)
+        _check_words(where, unknown, ("each", "only", "fault", "api"))
         if not inspect.isfunction(method):
-            raise DefinitionError(f"{where}: @action goes directly on a method (above @property, @staticmethod ...)")
+            raise DefinitionError(f"{where}: @action goes directly on a method (above @property and the like)")
         if inspect.isgeneratorfunction(method) or inspect.iscoroutinefunction(method):
             raise DefinitionError(f"{where}: an action is one step; it cannot yield or await")
         parameters = list(inspect.signature(method).parameters.values())
         if not parameters or parameters[0].name != "self":
             raise DefinitionError(f"{where}: an action is a method; its first parameter is self")
         if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-            raise DefinitionError(f"{where}: an action names its parameters; *args and **kwargs cannot be enumerated")
+            raise DefinitionError(f"{where}: an action names its parameters; *args cannot be enumerated")
         if len(parameters) > 1 and each is None:
             raise DefinitionError(f"{where}: it has parameters, say their values: @action(each=lambda self: ...)")
-        method.__action__ = ActionInfo(each, fault, api)
+        if len(parameters) == 1 and each is not None:
+            raise DefinitionError(f"{where}: each gives values for parameters, and it has none")
+        method.__dict__["__action__"] = ActionInfo(each, fault, api, only)
         return method
 
     return mark if function is None else mark(function)
+
+
+def _where(function: Any) -> str:
+    """Qualified name and FILE:LINE of what is being declared."""
+    name = str(getattr(function, "__qualname__", repr(function)))
+    code = getattr(function, "__code__", None)
+    return f"{name} ({Path(code.co_filename).name}:{code.co_firstlineno})" if code else name
 
 
 class Component:
@@ -269,32 +181,50 @@ class Component:
         actions: dict[str, ActionInfo] = {}
         for base in reversed(cls.__mro__):
             for name, value in vars(base).items():
+                kind = "variable" if isinstance(value, Var) else "action" if hasattr(value, "__action__") else None
+                hidden = "variable" if name in variables else "action" if name in actions else None
+                if hidden and kind != hidden:
+                    raise DefinitionError(f"{cls.__qualname__}.{name}: hides the {hidden} of that name")
                 if isinstance(value, Var):
+                    value.check(cls)
                     variables[name] = value
-                elif hasattr(value, "__action__"):
+                elif kind:
+                    if hasattr(Component, name):
+                        raise DefinitionError(f"{_where(value)}: every component has a {name!r} of another kind")
                     actions[name] = value.__action__
-                elif name in variables or name in actions:
-                    raise DefinitionError(f"{cls.__qualname__}.{name}: hides the {_kind(name, variables)} of that name")
         cls._variables, cls._actions = variables, actions
 
+    def __getattr__(self, name: str) -> Any:
+        near = did_you_mean(name, [*self._variables, *self.__dict__])
+        raise AttributeError(f"{type(self).__qualname__} has no attribute {name!r}{near}")
+
     def __setattr__(self, name: str, value: Any) -> None:
+        kind = type(self).__qualname__
         if name in self._variables:
             self._variables[name].__set__(self, value)
-        elif "_views" in self.__dict__ and not name.startswith("_"):
-            known = self._variables
-            raise AttributeError(f"{type(self).__qualname__} has no variable {name!r}{did_you_mean(name, known)}")
-        else:
+        elif name in self._actions:
+            raise AttributeError(f"{kind}.{name} is an action and cannot be assigned")
+        elif "_views" not in self.__dict__:
             object.__setattr__(self, name, value)
+        elif name in self.__dict__:
+            raise AttributeError(f"{kind}.{name} is configuration and never changes; declare it as a Var")
+        else:
+            raise AttributeError(f"{kind} has no variable {name!r}{did_you_mean(name, self._variables)}")
+
+    def _view_of(self, name: str) -> Any:
+        if "_views" not in self.__dict__:
+            kind = type(self).__qualname__
+            raise AttributeError(f"{kind}.{name} has a value only in a model; the first one is Var(..., init=...)")
+        return self._views[name]
+
+    def begin(self) -> None:
+        """Make this component's part of the initial state, where that is not what a crash leaves behind."""
 
     def lose_volatile(self) -> None:
         """What a crash of its process does to a component: every variable that is not durable is as at the start."""
         for name, variable in self._variables.items():
             if not variable.durable and not variable.ghost:
                 self._views[name].reset()
-
-
-def _kind(name: str, variables: dict[str, Var]) -> str:
-    return "variable" if name in variables else "action"
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,6 +241,10 @@ class Action:
         """`component.action(arguments)`, unique within a model."""
         shown = ", ".join(getattr(a, "name", None) or str(a) for a in self.arguments)
         return f"{self.component.name}.{self.method}({shown})"
+
+    def cut(self, out: Out) -> str:
+        """How a transition is reported that would leave a range or capacity."""
+        return f"{self.name} ({out.place}): {out}"
 
     def run(self) -> None:
         """Run the method in the model's memory. Raises Disabled where it cannot happen."""
@@ -336,15 +270,20 @@ class Property:
 
 
 def _declare(kind: str) -> Callable[..., Any]:
-    def decorator(function: Any = None, *, premise: Any = None, name: str | None = None) -> Any:
+    def decorator(function: Any = None, *, premise: Any = None, name: str | None = None, **unknown: Any) -> Any:
         def mark(check: Any) -> Any:
-            if not inspect.isfunction(check) or len(inspect.signature(check).parameters) != 1:
-                where = getattr(check, "__qualname__", repr(check))
-                raise DefinitionError(f"{where}: a property is a function of one argument, the pipeline")
+            where = _where(check)
+            _check_words(where, unknown, ("premise", "name"))
+            for part in (check, premise) if premise else (check,):
+                if not inspect.isfunction(part) or len(inspect.signature(part).parameters) != 1:
+                    raise DefinitionError(f"{where}: a property is a function of one argument, the pipeline")
             label = name or check.__name__.replace("_", "-")
-            check.__property__ = lambda subject: Property(
-                kind, label, lambda: check(subject),
-                (lambda: premise(subject)) if premise else None, inspect.getdoc(check) or "",
+            check.__dict__["__property__"] = lambda subject: Property(
+                kind,
+                label,
+                lambda: check(subject),
+                (lambda: premise(subject)) if premise else None,
+                inspect.getdoc(check) or "",
             )
             return check
 
@@ -390,7 +329,10 @@ class Model:
     memory: Memory
 
     def __init__(
-        self, components: Sequence[Component], properties: Sequence[Property] = (), budgets: dict[str, int] | None = None
+        self,
+        components: Sequence[Component],
+        properties: Sequence[Property] = (),
+        budgets: dict[str, int] | None = None,
     ) -> None:
         allowed = {fault: n for fault, n in (budgets or {}).items() if n > 0}
         self.budgets = Budgets(allowed) if allowed else None
@@ -404,49 +346,63 @@ class Model:
         self._check_names()
 
     def _bind(self, component: Component) -> None:
+        kind = type(component).__qualname__
+        if "_model" in component.__dict__:
+            raise DefinitionError(f"{component.name!r} ({kind}) is part of a model already; make another")
+        if not component.name:
+            component.name = kind.rsplit(".", 1)[-1].lower()
         views: dict[str, Any] = {}
         for name, variable in component._variables.items():
             domain = variable.domain(component) if inspect.isfunction(variable.domain) else variable.domain
-            _check_domain(f"{type(component).__qualname__}.{name}", domain, variable.init)
+            _check_domain(f"{kind}.{name} ({variable.place})", domain, variable.init)
             views[name] = self._view(component, f"{component.name}.{name}", domain, variable)
-        component._model = self
-        component._views = views
+        component.__dict__.update(_model=self, _views=views)
 
     def _view(self, owner: Component, name: str, domain: Any, variable: Var) -> Any:
         if isinstance(domain, Log):
             length = self._region(owner, f"{name}.length", 1, range(domain.capacity + 1), None, variable)
             regions = self._columns(owner, name, domain.record, domain.capacity, variable)
             return LogView(self, regions, domain.capacity, length)
+        if isinstance(domain, Array) and isinstance(domain.element, dict):
+            regions = self._columns(owner, name, domain.element, domain.count, variable)
+            return ArrayView(self, regions, domain.count)
         if isinstance(domain, Array):
-            if isinstance(domain.element, dict):
-                return _Array(self, self._columns(owner, name, domain.element, domain.count, variable), domain.count)
             region = self._region(owner, name, domain.count, domain.element, variable.init, variable)
-            return _Array(self, {"": region}, domain.count)
-        return _Scalar(self, self._region(owner, name, 1, domain, variable.init, variable))
+            return ArrayView(self, {"": region}, domain.count)
+        return Scalar(self, self._region(owner, name, 1, domain, variable.init, variable))
 
-    def _columns(self, owner: Component, name: str, record: dict[str, Any], count: int, variable: Var) -> dict[str, Region]:
-        return {f: self._region(owner, f"{name}.{f}", count, spec, None, variable) for f, spec in record.items()}
+    def _columns(
+        self, owner: Component, name: str, record: dict[str, Any], count: int, variable: Var
+    ) -> dict[str, Region]:
+        return {f: self._region(owner, f"{name}.{f}", count, s, None, variable) for f, s in record.items()}
 
-    def _region(self, owner: Component, name: str, count: int, spec: Any, init: Any, variable: Var) -> Region:
+    def _region(
+        self, owner: Component, name: str, count: int, spec: Any, init: Any, variable: Var
+    ) -> Region:
         domain = scalar(spec)
         code = domain.lo if init is None else domain.encode(init)
         assert code is not None
         region = Region(name, self.size, count, domain, code, owner, variable.durable, variable.ghost)
-        self.size += count
-        self.regions.append(region)
+        if not region.constant:
+            self.size += count
+            self.regions.append(region)
         return region
 
     def _check_names(self) -> None:
         seen: set[str] = set()
-        for name in [*(c.name for c in self.components), *(a.name for a in self.actions)]:
+        for name in (part.name for part in [*self.components, *self.actions, *self.properties]):
             if name in seen:
                 raise DefinitionError(f"two parts of the model are called {name!r}")
             seen.add(name)
 
-    @property
+    @cached_property
     def initial(self) -> bytes:
         """The initial state: one byte per cell."""
-        return bytes(region.init for region in self.regions for _ in range(region.count))
+        memory = ConcreteMemory(bytes(region.init for region in self.regions for _ in range(region.count)))
+        self.memory = memory
+        for component in self.components:
+            component.begin()
+        return bytes(memory.cells)
 
     def perform(self, chosen: Action) -> None:
         """Run an action in the current memory, paying for it where it is a fault."""
@@ -457,31 +413,22 @@ class Model:
 
 def _actions_of(component: Component, budgets: dict[str, int]) -> Iterator[Action]:
     for method, info in component._actions.items():
-        if info.fault and info.fault not in budgets:
+        if (info.fault and info.fault not in budgets) or (info.only and not info.only(component)):
             continue
+        where = f"{type(component).__qualname__}.{method}"
+        signature = inspect.signature(getattr(component, method))
         for arguments in info.each(component) if info.each else [()]:
+            if not isinstance(arguments, tuple | list):
+                raise DefinitionError(f"{where}: each gives {arguments!r}, not a tuple of arguments")
+            try:
+                signature.bind(*arguments)
+            except TypeError as error:
+                raise DefinitionError(f"{where}: each gives {arguments!r}: {error}") from None
             yield Action(component, method, tuple(arguments), info)
 
 
-class ConcreteMemory:
-    """Plain values: the memory of the reference interpreter."""
-
-    def __init__(self, state: bytes) -> None:
-        self.cells = bytearray(state)
-
-    def load(self, region: Region, index: Any) -> Any:
-        if not 0 <= index < region.count:
-            raise Out(region, f"indexed by {index}")
-        return region.domain.decode(self.cells[region.base + index])
-
-    def store(self, region: Region, index: Any, value: Any) -> None:
-        code = region.domain.encode(value)
-        if code is None or not 0 <= index < region.count:
-            raise Out(region, value if code is None else f"indexed by {index}")
-        self.cells[region.base + index] = code
-
-
 __all__ = [
-    "Action", "Array", "Component", "ConcreteMemory", "DefinitionError", "Log", "Model", "Property", "Var",
-    "Witness", "action", "always", "any_of", "at_rest", "eventually", "sometimes",
+    "Action", "ActionInfo", "Array", "ArrayView", "Budgets", "Component", "ConcreteMemory", "DefinitionError",
+    "Log", "LogView", "Memory", "Model", "Property", "RecordView", "Ref", "Var", "Witness", "action", "always",
+    "any_of", "at_rest", "did_you_mean", "eventually", "sometimes",
 ]

@@ -1,22 +1,23 @@
 """The shape of a spec file: which keys there are and what kind of value each takes.
 
-Only shape is decided here (pydantic, strict, unknown keys forbidden); what the values mean together is the business of
-`topology`, what the settings of a client do that of `settings`. Importing this module imports pydantic, which is slow:
-`loader` does it when a file is loaded and not before.
+Only shape is decided here (pydantic, strict, unknown keys forbidden); what the values mean together is
+the business of `topology`, what the settings of a client do that of `settings`. Importing this module
+imports pydantic, which is slow: `loader` does it when a file is loaded and not before.
 """
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from eoscheck.model.source import Node, Place, SpecError, did_you_mean, dotted, show
+from eoscheck.model.spec import Offsets
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
-from eoscheck.model.source import Node, Place, did_you_mean, show
-from eoscheck.model.spec import FAULTS, Offsets
-
 # Kafka's rule for topic names; the others follow it, since they appear side by side in reports.
-Name = Annotated[str, StringConstraints(pattern=r"\A[a-zA-Z0-9._-]{1,249}\Z")]
+Name = Annotated[str, StringConstraints(pattern=r"\A[a-zA-Z0-9._-]{1,249}\z")]
 
 
 def _empty(value: Any) -> Any:
@@ -25,15 +26,16 @@ def _empty(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return [] if value is None else [value] if isinstance(value, str) else value
 
 
 def _budget(value: Any) -> Any:
-    return {"budget": value} if isinstance(value, int) else value
+    """`crash: 1` is short for `crash: {budget: 1}`."""
+    return {"budget": value} if isinstance(value, int | float) else value
 
 
 def _kafka(value: Any) -> Any:
-    return {"version": value} if isinstance(value, str | int | float) else value
+    return {"version": value} if isinstance(value, str | int | float) else _empty(value)
 
 
 Names = Annotated[list[Name], BeforeValidator(_listed)]
@@ -48,7 +50,7 @@ class Shape(BaseModel):
 
 
 class KafkaShape(Shape):
-    version: str | int | float | None = None
+    version: Any = None
     transaction_version: Annotated[int, Field(ge=0, le=2)] | None = None
     epoch_bump_on_timeout: bool | None = None
     client_epoch_bump: bool | None = None
@@ -75,9 +77,8 @@ class ProducerShape(Shape):
     on_restart: Literal["resend", "assume-sent"] = "resend"
 
 
-class ConsumerShape(Shape):
+class LoopShape(Shape):
     source: Name = Field(alias="from")
-    config: Any = None
     consumer: Any = None
     instances: Annotated[int, Field(ge=1, le=16)] = 1
     offsets: Offsets | None = None
@@ -88,9 +89,12 @@ class ConsumerShape(Shape):
     on_fatal: Literal["restart", "stop"] = "restart"
 
 
-class ProcessorShape(ConsumerShape):
-    config: None = Field(default=None, exclude=True)
-    to: Annotated[Names, BeforeValidator(lambda value: [] if value is None else value)] = []
+class ConsumerShape(LoopShape):
+    config: Any = None
+
+
+class ProcessorShape(LoopShape):
+    to: Annotated[list[Name], BeforeValidator(_listed)] = []
     producer: Any = None
     after_abort: Literal["seek", "continue"] = "seek"
     group_metadata: Literal["poll", "commit", "none"] = "poll"
@@ -133,7 +137,34 @@ class BoundsShape(Shape):
     generation: Annotated[int, Field(ge=1, le=32_766)] | None = None
 
 
-type_of_section: dict[str, type[Shape]] = {
+def _defaulted(value: Any) -> Any:
+    """A section whose entries may be left empty."""
+    return {k: _empty(v) for k, v in value.items()} if isinstance(value, dict) else _empty(value)
+
+
+def _budgets(value: Any) -> Any:
+    return {k: _budget(v) for k, v in value.items()} if isinstance(value, dict) else _empty(value)
+
+
+class FileShape(Shape):
+    title: str | None = None
+    kafka: Annotated[KafkaShape, BeforeValidator(_kafka)] = KafkaShape()
+    topics: Annotated[dict[Name, TopicShape], BeforeValidator(_defaulted)] = {}
+    producers: Annotated[dict[Name, ProducerShape], BeforeValidator(_empty)] = {}
+    processors: Annotated[dict[Name, ProcessorShape], BeforeValidator(_empty)] = {}
+    consumers: Annotated[dict[Name, ConsumerShape], BeforeValidator(_empty)] = {}
+    readers: Annotated[dict[Name, ReaderShape], BeforeValidator(_empty)] = {}
+    stores: Annotated[dict[Name, StoreShape], BeforeValidator(_empty)] = {}
+    lookups: Annotated[dict[Name, LookupShape], BeforeValidator(_defaulted)] = {}
+    faults: Annotated[dict[str, FaultShape], BeforeValidator(_budgets)] = {}
+    bounds: Annotated[BoundsShape, BeforeValidator(_empty)] = BoundsShape()
+    properties: Annotated[list[str], BeforeValidator(_listed)] = []
+    expect: Annotated[dict[str, Literal["holds", "violated"]], BeforeValidator(_empty)] = {}
+
+
+_SHAPES: dict[str, type[Shape]] = {
+    "kafka": KafkaShape,
+    "bounds": BoundsShape,
     "topics": TopicShape,
     "producers": ProducerShape,
     "processors": ProcessorShape,
@@ -145,25 +176,67 @@ type_of_section: dict[str, type[Shape]] = {
 }
 
 
-def _defaulted(value: Any) -> Any:
-    return {k: _empty(v) for k, v in value.items()} if isinstance(value, dict) else _empty(value)
+def read_shape(root: Node, path: str | Path) -> FileShape:
+    """The file in its shape, or a SpecError for the first line that does not fit."""
+    try:
+        return FileShape.model_validate(root.value)
+    except ValidationError as error:
+        found = [(root.line_of(_place(e)), _explain(e)) for e in error.errors(include_url=False)]
+        raise SpecError(path, *min(found, key=lambda item: item[0])) from None
 
 
-def _budgets(value: Any) -> Any:
-    return {k: _budget(v) for k, v in value.items()} if isinstance(value, dict) else _empty(value)
+def _place(error: ErrorDetails) -> Place:
+    return tuple(key for key in error["loc"] if key != "[key]")
 
 
-class FileShape(Shape):
-    title: str | None = None
-    kafka: Annotated[KafkaShape, BeforeValidator(_kafka), BeforeValidator(_empty)] = KafkaShape()
-    topics: Annotated[dict[Name, TopicShape], BeforeValidator(_defaulted)] = {}
-    producers: Annotated[dict[Name, ProducerShape], BeforeValidator(_empty)] = {}
-    processors: Annotated[dict[Name, ProcessorShape], BeforeValidator(_empty)] = {}
-    consumers: Annotated[dict[Name, ConsumerShape], BeforeValidator(_empty)] = {}
-    readers: Annotated[dict[Name, ReaderShape], BeforeValidator(_empty)] = {}
-    stores: Annotated[dict[Name, StoreShape], BeforeValidator(_empty)] = {}
-    lookups: Annotated[dict[Name, LookupShape], BeforeValidator(_defaulted)] = {}
-    faults: Annotated[dict[str, FaultShape], BeforeValidator(_budgets)] = {}
-    bounds: Annotated[BoundsShape, BeforeValidator(_empty)] = BoundsShape()
-    properties: Annotated[list[str], BeforeValidator(lambda v: [] if v is None else _listed(v))] = []
-    expect: Annotated[dict[str, Literal["holds", "violated"]], BeforeValidator(_empty)] = {}
+def _explain(error: ErrorDetails) -> str:
+    """One sentence: where, what is wrong, and the nearest valid word."""
+    place = _place(error)
+    if error["type"] == "extra_forbidden":
+        return _unknown_key(place)
+    if error["type"] == "missing":
+        return f"{dotted(place[:-1])}: '{place[-1]}' is missing"
+    return f"{dotted(place)}: {_expected(error)}"
+
+
+def _unknown_key(place: Place) -> str:
+    section, key = place[0], str(place[-1])
+    model = FileShape if len(place) == 1 else _SHAPES[str(section)]
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    if section == "consumers" and key in ("to", "producer"):
+        return f"{dotted(place[:-1])}: '{key}' has no place in a consumer; processors write topics"
+    inside = f"{dotted(place[:-1])}: " if len(place) > 1 else ""
+    return f"{inside}unknown key {show(key)}{did_you_mean(key, known)}"
+
+
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "a name or text (put it in quotes)",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+    "too_short": "at least one name",
+}
+
+
+def _expected(error: ErrorDetails) -> str:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "model_type" and error["loc"][0] == "faults":
+        return f"expected a budget (a number) or a mapping, not {show(value)}"
+    if kind in _KINDS:
+        return f"expected {_KINDS[kind]}, not {show(value)}"
+    if kind == "literal_error":
+        words = re.findall(r"'([^']*)'", str(context["expected"]))
+        return (
+            f"{show(value)} is not one of {', '.join(words)}{did_you_mean(str(value), words, listed=False)}"
+        )
+    if kind == "string_pattern_mismatch":
+        return f"{show(value)} is not a name: letters, digits, '.', '_' and '-' only, at most 249"
+    limits = {"greater_than_equal": "at least", "less_than_equal": "at most", "greater_than": "more than"}
+    if kind in limits:
+        return f"must be {limits[kind]} {next(iter(context.values())):.17g}, not {show(value)}"
+    return error["msg"]

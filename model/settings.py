@@ -1,38 +1,32 @@
 """Client settings as written, into what the client would do with them.
 
 Kafka's own keys, defaults and validity rules: ProducerConfig.postProcessAndValidateIdempotenceConfigs and
-ConsumerConfig of apache/kafka, rd_kafka_conf_finalize of librdkafka. They differ by release (KIP-679 made producers
-idempotent by default in 3.0) and by client (librdkafka never disables idempotence in silence, it refuses).
-Settings that do not matter to delivery are only told from typing errors.
+ConsumerConfig of apache/kafka, rd_kafka_conf_finalize of librdkafka. They differ by release (KIP-679 made
+producers idempotent by default in 3.0) and by client (librdkafka never disables idempotence in silence,
+it refuses). Settings that do not matter to delivery are only told from typing errors.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
-from eoscheck.model.clientkeys import CONSUMER_IRRELEVANT, LIBRDKAFKA_IRRELEVANT, PRODUCER_IRRELEVANT
-from eoscheck.model.source import did_you_mean, nearest, show
+from eoscheck.model.clientkeys import (
+    CHECKED_KEYS,
+    CONSUMER_IRRELEVANT,
+    CONSUMER_KEYS,
+    LIBRDKAFKA_IRRELEVANT,
+    PRODUCER_IRRELEVANT,
+    PRODUCER_KEYS,
+)
+from eoscheck.model.source import nearest, show
 from eoscheck.model.spec import ConsumerConfig, ProducerConfig
 
 Dialect = Literal["java", "librdkafka", "spring"]
 Version = tuple[int, ...]
 
-PRODUCER_KEYS = frozenset(
-    "acks enable.idempotence retries max.in.flight.requests.per.connection transactional.id transaction.timeout.ms"
-    " transaction.two.phase.commit.enable delivery.timeout.ms request.timeout.ms linger.ms".split()
-)
-CONSUMER_KEYS = frozenset(
-    "group.id isolation.level enable.auto.commit auto.offset.reset group.protocol group.remote.assignor require.stable"
-    " session.timeout.ms heartbeat.interval.ms partition.assignment.strategy".split()
-)
-# Read for Kafka's cross checks only: they decide nothing in the model, and a note says so.
-_CHECKED_ONLY = frozenset(
-    "delivery.timeout.ms request.timeout.ms linger.ms group.remote.assignor session.timeout.ms heartbeat.interval.ms"
-    " partition.assignment.strategy".split()
-)
 _LIBRDKAFKA_KEYS = frozenset({"enable.auto.offset.store"})
 
 MAX_INT = 2**31 - 1
@@ -53,8 +47,8 @@ class SettingError(Exception):
 class Settings:
     """The settings of one client as text, by Kafka's keys, and how they were written.
 
-    strict: an unknown key is an error (in a spec); otherwise it is a note (a team's own file may hold custom keys),
-    unless it looks like a typing error of a key that matters.
+    strict: an unknown key is an error (in a spec); otherwise it is a note (a team's own file may hold keys of
+    its own), unless it looks like a typing error of a key that matters.
     """
 
     values: Mapping[str, str | None]
@@ -162,7 +156,7 @@ def _check_keys(settings: Settings, kind: Literal["producer", "consumer"], versi
         matter, irrelevant = matter | _LIBRDKAFKA_KEYS, LIBRDKAFKA_IRRELEVANT
     ignored, unknown = [], []
     for key in settings.values:
-        if key in irrelevant or key in _CHECKED_ONLY & matter:
+        if key in irrelevant or key in CHECKED_KEYS & matter:
             ignored.append(key)
         elif key not in matter:
             unknown.append(_unknown(settings, key, kind, matter, irrelevant))
@@ -179,7 +173,9 @@ def _unknown(
 ) -> str:
     """The key, if it may be ignored."""
     other = "consumer" if kind == "producer" else "producer"
-    others = (CONSUMER_KEYS | CONSUMER_IRRELEVANT) if kind == "producer" else (PRODUCER_KEYS | PRODUCER_IRRELEVANT)
+    others = (
+        (CONSUMER_KEYS | CONSUMER_IRRELEVANT) if kind == "producer" else (PRODUCER_KEYS | PRODUCER_IRRELEVANT)
+    )
     if key in others:
         if settings.strict:
             raise SettingError(key, f"{key} is a {other} setting, this is a {kind}")
@@ -188,7 +184,7 @@ def _unknown(
         hint = nearest(key, matter) or nearest(key, irrelevant)
         tail = f"; did you mean '{hint}'?" if hint else ""
         raise SettingError(key, f"unknown {kind} setting {show(key)}{tail}")
-    close = nearest(key, matter - _CHECKED_ONLY, cutoff=0.85)
+    close = nearest(key, matter - CHECKED_KEYS, cutoff=0.85)
     if close:
         raise SettingError(key, f"unknown {kind} setting {show(key)}; did you mean '{close}'?")
     return key
@@ -212,9 +208,13 @@ def _transactional_id(settings: Settings, notes: list[str]) -> str | None:
         return text
     others = [m.group() for m in _PLACEHOLDER.finditer(text) if m.group() != "${instance}"]
     if others and settings.strict:
-        raise SettingError("transactional.id", f"unknown placeholder {show(others[0])}; did you mean '${{instance}}'?")
+        raise SettingError(
+            "transactional.id", f"unknown placeholder {show(others[0])}; did you mean '${{instance}}'?"
+        )
     for other in others:
-        notes.append(f"{other} in transactional.id is taken to differ between instances and to survive restarts")
+        notes.append(
+            f"{other} in transactional.id is taken to differ between instances and to survive restarts"
+        )
     return _PLACEHOLDER.sub("${instance}", text)
 
 
@@ -269,20 +269,10 @@ def _conflicts(draft: ProducerConfig) -> list[tuple[str, str, str]]:
     return found
 
 
-def _with_idempotence(draft: ProducerConfig, on: bool, in_flight: int | None = None) -> ProducerConfig:
-    return ProducerConfig(
-        acks=draft.acks,
-        idempotence=on,
-        retries=draft.retries,
-        max_in_flight=in_flight or draft.max_in_flight,
-        transactional_id=draft.transactional_id,
-        transaction_timeout_ms=draft.transaction_timeout_ms,
-        two_phase_commit=draft.two_phase_commit,
-    )
-
-
-def _idempotence(settings: Settings, draft: ProducerConfig, version: Version, notes: list[str]) -> ProducerConfig:
-    """3.0 and later: on by default (KIP-679), and silently off where other settings contradict an unspoken default."""
+def _idempotence(
+    settings: Settings, draft: ProducerConfig, version: Version, notes: list[str]
+) -> ProducerConfig:
+    """Since 3.0: on by default (KIP-679), and silently off where other settings contradict the default."""
     explicit = "enable.idempotence" in settings
     # KAFKA-13598: the new default had no effect in the two first releases.
     default = version not in ((3, 0, 0), (3, 1, 0)) or draft.transactional_id is not None
@@ -293,11 +283,13 @@ def _idempotence(settings: Settings, draft: ProducerConfig, version: Version, no
         if explicit or (key == _IN_FLIGHT and version >= (4, 0)):
             raise SettingError(key, f"{must} when idempotence is enabled, and {found}")
         if draft.transactional_id is not None:
-            raise SettingError(key, f"transactional.id needs idempotence, which the client would disable because {found}")
+            raise SettingError(
+                key, f"transactional.id needs idempotence, which the client would disable because {found}"
+            )
         notes.append(f"the client would disable idempotence because {found}")
         on = False
     _refuse_transactions_without(on, draft)
-    return _with_idempotence(draft, on)
+    return replace(draft, idempotence=on)
 
 
 def _old_idempotence(settings: Settings, draft: ProducerConfig) -> ProducerConfig:
@@ -305,16 +297,11 @@ def _old_idempotence(settings: Settings, draft: ProducerConfig) -> ProducerConfi
     on = settings.boolean("enable.idempotence", draft.transactional_id is not None)
     _refuse_transactions_without(on, draft)
     if not on:
-        return _with_idempotence(draft, False)
+        return replace(draft, idempotence=False)
     for key, found, must in _conflicts(draft):
         if key in settings:
             raise SettingError(key, f"{must} when idempotence is enabled, and {found}")
-    return ProducerConfig(
-        acks="all",
-        max_in_flight=draft.max_in_flight,
-        transactional_id=draft.transactional_id,
-        transaction_timeout_ms=draft.transaction_timeout_ms,
-    )
+    return replace(draft, acks="all", idempotence=True)
 
 
 def _librdkafka_idempotence(settings: Settings, draft: ProducerConfig) -> ProducerConfig:
@@ -324,8 +311,8 @@ def _librdkafka_idempotence(settings: Settings, draft: ProducerConfig) -> Produc
     for key, found, must in _conflicts(draft) if on else ():
         if key in settings:
             raise SettingError(key, f"{must} when idempotence is enabled, and {found}")
-    in_flight = 5 if on else 1_000_000
-    return _with_idempotence(draft, on, draft.max_in_flight if _IN_FLIGHT in settings else in_flight)
+    in_flight = draft.max_in_flight if _IN_FLIGHT in settings else 5 if on else 1_000_000
+    return replace(draft, idempotence=on, max_in_flight=in_flight)
 
 
 def _refuse_transactions_without(idempotence: bool, draft: ProducerConfig) -> None:

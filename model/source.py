@@ -1,15 +1,16 @@
 """Text of a file into values that remember their lines, and the one kind of error a bad file ends in.
 
-YAML is read from parser events, not from constructed objects: nothing is ever instantiated, anchors and aliases are
-refused (a spec has no use for them, and they are how a small file becomes a large one), nesting and size are bounded,
-a key given twice is an error. Plain scalars follow the YAML 1.2 core schema: `on`, `yes` and dates are text.
+YAML is read from parser events, not from constructed objects: nothing is ever instantiated, anchors and
+aliases are refused (a spec has no use for them, and they are how a small file becomes a large one),
+nesting and size are bounded, a key given twice is an error. Plain scalars follow the YAML 1.2 core
+schema: `on`, `yes` and dates are text.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ MAX_DEPTH = 20
 Key = str | int
 Place = tuple[Key, ...]
 
-_INT = re.compile(r"[-+]?[0-9]{1,4000}")
+_INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.inf|\.nan", re.IGNORECASE)
 _CONSTANTS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
@@ -77,10 +78,11 @@ def one_line(text: str) -> str:
 
 def show(value: object) -> str:
     """A value as it appears in a message, cut where it is long: show("x") == "'x'"."""
-    text = {True: "true", False: "false", None: "null"}.get(value) if isinstance(value, bool | None) else None
-    text = text or (repr(value) if isinstance(value, str | int | float) else "")
-    if not text:
-        return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else type(value).__name__
+    if value is None or isinstance(value, bool):
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a mapping"
+    text = repr(value)
     return text if len(text) <= 40 else text[:30] + "..." + text[-7:]
 
 
@@ -90,12 +92,20 @@ def nearest(word: str, known: Collection[str], cutoff: float = 0.6) -> str | Non
     return matches[0] if matches else None
 
 
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """The end of an error message about an unknown word: the nearest one, or a short list of all."""
+def did_you_mean(word: str, known: Collection[str], listed: bool = True) -> str:
+    """The end of an error message about an unknown word: the nearest one, or a short list of all.
+
+    did_you_mean("crsh", ["crash", "pause"]) == "; did you mean 'crash'?"
+    """
     match = nearest(word, known)
     if match:
         return f"; did you mean '{match}'?"
-    return f"; known: {', '.join(sorted(known))}" if 0 < len(known) <= 16 else ""
+    return f"; known: {', '.join(sorted(set(known)))}" if listed and 0 < len(known) <= 20 else ""
+
+
+def dotted(place: Place) -> str:
+    """A place as it is named in a message: dotted(("topics", "orders")) == "topics.orders"."""
+    return one_line(".".join(str(key) if len(str(key)) <= 60 else f"{str(key)[:57]}..." for key in place))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -115,7 +125,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode(data: bytes, path: Path) -> str:
-    """UTF-8 text (a byte order mark is dropped) of printable characters, or a SpecError at the offending line."""
+    """UTF-8 text of printable characters without byte order mark, or a SpecError at the offending line."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -138,13 +148,16 @@ def parse_yaml(text: str, path: str | Path) -> list[Node]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = error.problem or error.context or "syntax error"
-        raise SpecError(path, mark.line + 1 if mark else 1, f"not YAML: {message}") from None
+        last = text.count("\n") + (not text.endswith("\n"))  # libyaml may point below the last line
+        raise SpecError(path, min(mark.line + 1, last) if mark else 1, f"not YAML: {message}") from None
     except yaml.YAMLError as error:
         raise SpecError(path, 1, f"not YAML: {error}") from None
 
 
 def scalar(text: str) -> object:
     """A plain scalar by the YAML 1.2 core schema: scalar("3") == 3, scalar("on") == "on"."""
+    if len(text) > 60:  # no number anybody means; int() refuses very long ones
+        return text
     if text.lower() in _CONSTANTS:
         return _CONSTANTS[text.lower()]
     if _INT.fullmatch(text):
@@ -157,7 +170,7 @@ def scalar(text: str) -> object:
 
 
 class _Builder:
-    """Nodes out of parser events. Recursion is bounded by MAX_DEPTH, which is checked as the text is parsed."""
+    """Nodes out of parser events. Recursion is bounded by MAX_DEPTH, checked as the text is parsed."""
 
     def __init__(self, path: str | Path, events: Iterator[Any]) -> None:
         self.path, self.events, self.count = path, events, 0
@@ -191,7 +204,9 @@ class _Builder:
         if depth > MAX_DEPTH:
             raise self.fail(event, f"is nested too deeply: more than {MAX_DEPTH} levels")
         if getattr(event, "anchor", None):
-            raise self.fail(event, f"anchors and aliases are not supported ({show(event.anchor)}): write the value out")
+            raise self.fail(
+                event, f"anchors and aliases are not supported ({show(event.anchor)}): write the value out"
+            )
         if getattr(event, "tag", None):
             raise self.fail(event, f"tags are not supported: {show(event.tag)}")
 
@@ -214,8 +229,3 @@ class _Builder:
             child.line = key.line  # where a reader looks for it, also if the value starts a line below
             children[key.text] = child
         return Node(line, {key: child.value for key, child in children.items()}, None, children)
-
-
-def names(words: Sequence[str]) -> str:
-    """Words in a sentence: names(["a", "b"]) == "'a', 'b'"."""
-    return ", ".join(f"'{word}'" for word in words)

@@ -103,11 +103,12 @@ def derived(method: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(method)
-    def compute(self: Any, *arguments: Any) -> Any:
+    def compute(self: Any, *arguments: Any, **named: Any) -> Any:
         merge = getattr(self._model.memory, "merge", None)
         if merge is None:
-            return method(self, *arguments)
-        return merge((method, self, *arguments), lambda: method(self, *arguments))
+            return method(self, *arguments, **named)
+        key = (method, self, *arguments, *(part for pair in sorted(named.items()) for part in pair))
+        return merge(key, lambda: method(self, *arguments, **named))
 
     return compute
 

@@ -1,0 +1,346 @@
+"""Counterexamples: a path of action numbers made into a trace that can be read, stored and replayed.
+
+The path is run again by the interpreter, the reference semantics, with every sentence that the actions say;
+on the way each state is compared with what the searching engine believes. A trace file ("eoscheck-trace/1")
+carries its own spec and is the same bytes on every run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from eoscheck.checker.engine import Engine, Interpreter
+from eoscheck.model import values
+from eoscheck.model.domains import Region
+from eoscheck.model.language import Action, Component, ConcreteMemory, Model, Property
+from eoscheck.model.spec import Spec
+from eoscheck.model.values import Witness
+
+FORMAT = "eoscheck-trace/1"
+
+
+class Subject(Protocol):
+    """A pipeline, as far as traces are concerned."""
+
+    spec: Spec
+    model: Model
+
+    def observe(self) -> dict[str, Any]:
+        """What an outsider could see in the state that the model's memory holds."""
+        ...
+
+    def actor(self, action: Action) -> str:
+        """Who takes the action: the lane it is drawn in."""
+        ...
+
+
+class Defect(Exception):
+    """Two readings of one model disagree: a defect of eoscheck, whose verdict must not be believed."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a trace.
+
+    action       name of the method; `label` is the unique `component.action(arguments)`
+    api          the Kafka request that it stands for, fault: the fault that it is; or None
+    changes      cell to [from, to], of the model proper; `ghost`: the same of bookkeeping for properties
+    observation  what an outsider could see after the step
+    """
+
+    number: int
+    actor: str
+    action: str
+    label: str
+    arguments: dict[str, Any]
+    api: str | None
+    fault: str | None
+    sentence: str
+    changes: dict[str, list[Any]]
+    ghost: dict[str, list[Any]]
+    observation: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """An execution that shows a property violated (or a goal met).
+
+    path      the position of each step's action among the enabled ones, in the order of actions: "0.3.1"
+    initial   {"variables": {cell: value}, "observation": {...}}
+    witness   {"sentence": ..., "facts": {...}}: why the last state breaks the property
+    lasso     for liveness {"after": steps before the cycle, "length": steps of it}, else None; a length of 0
+              means that it rests there
+    must_see  the observation that a replay must end with
+    """
+
+    spec: dict[str, Any]
+    property: str
+    kind: str
+    says: str
+    path: str
+    initial: dict[str, Any]
+    steps: tuple[Step, ...]
+    witness: dict[str, Any]
+    lasso: dict[str, int] | None
+    must_see: dict[str, Any]
+
+    def to_json(self) -> str:
+        """The content of the trace file."""
+        data = {"format": FORMAT, **dataclasses.asdict(self)}
+        return json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def readable(value: Any) -> Any:
+    """A value of the model as JSON: members and components by name, tuples as lists.
+
+    >>> readable((True, 2, None))
+    [True, 2, None]
+    """
+    if isinstance(value, enum.Enum | Component):
+        return value.name
+    if isinstance(value, dict):
+        return {str(readable(k)): readable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [readable(v) for v in value]
+    if isinstance(value, set | frozenset):
+        return sorted((readable(v) for v in value), key=str)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def variables(model: Model, state: bytes, *, ghost: bool = False) -> dict[str, Any]:
+    """Every cell of a state by name, those of bookkeeping if `ghost` and of the model proper otherwise."""
+    return {
+        name: value
+        for region in model.regions
+        if region.ghost == ghost
+        for name, value in _cells(region, state)
+    }
+
+
+def _cells(region: Region, state: bytes) -> Iterable[tuple[str, Any]]:
+    for i in range(region.count):
+        yield region.cell(i), readable(region.domain.decode(state[region.base + i]))
+
+
+def _changes(model: Model, before: bytes, after: bytes, *, ghost: bool) -> dict[str, list[Any]]:
+    old, new = variables(model, before, ghost=ghost), variables(model, after, ghost=ghost)
+    return {name: [old[name], new[name]] for name in old if old[name] != new[name]}
+
+
+class _Retelling:
+    """Walks a path with the interpreter, beside the engine that found it."""
+
+    def __init__(self, subject: Subject, engine: Engine) -> None:
+        self.subject, self.engine, self.model = subject, engine, subject.model
+        self.reference = Interpreter(subject.model)
+        self.state = self.model.initial
+        self.positions: list[int] = []
+        self.steps: list[Step] = []
+
+    def take(self, number: int) -> None:
+        """One step: action `number` in the present state."""
+        action = self.model.actions[number]
+        enabled = self._enabled()
+        said: list[str] = []
+        values.listen(said.append)
+        try:
+            after = self.reference.step(self.state, action)
+        finally:
+            values.listen(None)
+        if not isinstance(after, bytes) or number not in enabled:
+            raise Defect(f"step {len(self.steps) + 1} of a path, {action.name}, cannot happen when run again")
+        self.positions.append(enabled.index(number))
+        self.steps.append(self._step(action, after, said))
+        self.state = after
+
+    def _enabled(self) -> list[int]:
+        """Numbers of the actions that lead somewhere; both readings must agree on all of them."""
+        plain = {n: after for n, after in self.reference.successors(self.state) if isinstance(after, bytes)}
+        fast = {n: after for n, after in self.engine.successors(self.state) if isinstance(after, bytes)}
+        if plain != fast:
+            differing = min(n for n in plain | fast if plain.get(n) != fast.get(n))
+            name = self.model.actions[differing].name
+            raise Defect(
+                f"after {len(self.steps)} steps the engine and the interpreter disagree about {name}"
+            )
+        return sorted(plain)
+
+    def _step(self, action: Action, after: bytes, said: list[str]) -> Step:
+        return Step(
+            number=len(self.steps) + 1,
+            actor=self.subject.actor(action),
+            action=action.method,
+            label=action.name,
+            arguments=_arguments(action),
+            api=action.info.api,
+            fault=action.info.fault,
+            sentence=". ".join(s.rstrip(".") for s in said) or action.name,
+            changes=_changes(self.model, self.state, after, ghost=False),
+            ghost=_changes(self.model, self.state, after, ghost=True),
+            observation=self.observe(after),
+        )
+
+    def observe(self, state: bytes) -> dict[str, Any]:
+        self.model.memory = ConcreteMemory(state)
+        observed: dict[str, Any] = readable(self.subject.observe())
+        return observed
+
+    def check(self, prop: Property) -> Any:
+        """What the property says of the present state; both readings must agree on it."""
+        bit = 1 << self.model.properties.index(prop)
+        if (self.reference.hits(self.state) ^ self.engine.hits(self.state)) & bit:
+            raise Defect(
+                f"the engine and the interpreter disagree about {prop.name} after {len(self.steps)} steps"
+            )
+        self.model.memory = ConcreteMemory(self.state)
+        return prop.check()
+
+
+def _arguments(action: Action) -> dict[str, Any]:
+    parameters = list(inspect.signature(getattr(type(action.component), action.method)).parameters)[1:]
+    return {name: readable(value) for name, value in zip(parameters, action.arguments, strict=False)}
+
+
+def retell(
+    subject: Subject, engine: Engine, prop: Property, path: Sequence[int], cycle: Sequence[int] | None = None
+) -> Trace:
+    """The trace of a path (and, for a liveness property, of the cycle that it ends in).
+
+    Raises Defect where interpreter and engine disagree, or where the path does not show what it should.
+    """
+    telling = _Retelling(subject, engine)
+    begin = {
+        "variables": variables(subject.model, telling.state),
+        "ghost": variables(subject.model, telling.state, ghost=True),
+        "observation": telling.observe(telling.state),
+    }
+    for number in path:
+        telling.take(number)
+    witness = _reason(telling, prop, cycle)
+    return Trace(
+        spec=readable(dataclasses.asdict(subject.spec)),
+        property=prop.name,
+        kind=prop.kind,
+        says=prop.says,
+        path=".".join(map(str, telling.positions)),
+        initial=begin,
+        steps=tuple(telling.steps),
+        witness=witness,
+        lasso=None if cycle is None else {"after": len(path), "length": len(cycle)},
+        must_see=telling.observe(telling.state),
+    )
+
+
+def _reason(telling: _Retelling, prop: Property, cycle: Sequence[int] | None) -> dict[str, Any]:
+    if cycle is not None:
+        return _endless(telling, prop, cycle)
+    said = telling.check(prop)
+    if said in (None, False):
+        raise Defect(f"the path that is said to show {prop.name} does not show it when run again")
+    if isinstance(said, Witness):
+        return {"sentence": str(said), "facts": readable(said.facts)}
+    return {
+        "sentence": "the goal is met" if prop.kind == "sometimes" else f"{prop.name} is violated",
+        "facts": {},
+    }
+
+
+def _endless(telling: _Retelling, prop: Property, cycle: Sequence[int]) -> dict[str, Any]:
+    start = telling.state
+    met = telling.check(prop) not in (None, False)
+    for number in cycle:
+        telling.take(number)
+        met = met or telling.check(prop) not in (None, False)
+    if telling.state != start or met:
+        raise Defect(f"the cycle that is said to violate {prop.name} does not when run again")
+    after = (
+        f"after step {len(telling.steps) - len(cycle)}"
+        if len(telling.steps) > len(cycle)
+        else "from the start"
+    )
+    if cycle:
+        return {"sentence": f"{after} the same {len(cycle)} steps can repeat for ever", "facts": {}}
+    return {"sentence": f"{after} nothing more has to happen, ever", "facts": {}}
+
+
+class BadTrace(Exception):
+    """A file that is no trace. Its text is one line: `FILE:LINE: message`."""
+
+
+LARGEST_FILE = 100_000_000
+
+
+def read(path: str | Path) -> Trace:
+    """The trace in a file. Raises BadTrace."""
+    data = _parse(Path(path))
+    found = data.pop("format", None) if isinstance(data, dict) else None
+    if found != FORMAT:
+        hint = (
+            "it is a result, not a trace"
+            if str(found).startswith("eoscheck-result")
+            else f'no "format": "{FORMAT}"'
+        )
+        raise BadTrace(f"{path}:1: {hint}")
+    steps = data.get("steps")
+    if not isinstance(steps, list):
+        raise BadTrace(f"{path}:1: steps must be a list")
+    data["steps"] = tuple(_record(Step, s, f"{path}:1: step {i}") for i, s in enumerate(steps, 1))
+    trace: Trace = _record(Trace, data, f"{path}:1: trace")
+    return trace
+
+
+def _parse(path: Path) -> Any:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise BadTrace(f"{path}:1: larger than {LARGEST_FILE:,} bytes")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise BadTrace(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise BadTrace(f"{path}:1: not UTF-8: byte 0x{error.object[error.start]:02x}") from None
+    except RecursionError:
+        raise BadTrace(f"{path}:1: nested too deeply") from None
+    except (OSError, ValueError) as error:
+        raise BadTrace(f"{path}:1: {getattr(error, 'strerror', None) or error}") from None
+
+
+_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
+    "dict[str, Any]": ("an object", (dict,)),
+    "dict[str, list[Any]]": ("an object", (dict,)),
+    "dict[str, int] | None": ("an object or null", (dict, type(None))),
+    "str": ("text", (str,)),
+    "str | None": ("text or null", (str, type(None))),
+    "int": ("a number", (int,)),
+    "tuple[Step, ...]": ("a list", (tuple,)),
+}
+
+
+def _record(kind: type, data: Any, where: str) -> Any:
+    """A dataclass from a JSON object, every field being there with its type."""
+    if not isinstance(data, dict):
+        raise BadTrace(f"{where}: must be an object")
+    for item in dataclasses.fields(kind):
+        if item.name not in data:
+            raise BadTrace(f"{where}: {item.name} is missing")
+        said, types = _TYPES[str(item.type)]
+        if not isinstance(data[item.name], types) or (
+            isinstance(data[item.name], bool) and bool not in types
+        ):
+            raise BadTrace(f"{where}: {item.name} must be {said}")
+    return kind(**{item.name: _pairs(item, data, where) for item in dataclasses.fields(kind)})
+
+
+def _pairs(item: dataclasses.Field[Any], data: dict[str, Any], where: str) -> Any:
+    value = data[item.name]
+    if item.type == "dict[str, list[Any]]" and not all(
+        isinstance(v, list) and len(v) == 2 for v in value.values()
+    ):
+        raise BadTrace(f"{where}: {item.name} must give [from, to] for each variable")
+    return value

@@ -1,0 +1,99 @@
+"""Examining a pipeline: trace its model, search it, look for lassos, judge, and retell what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from eoscheck.checker.counterexample import Subject, Trace, retell
+from eoscheck.checker.engine import Engine, Interpreter
+from eoscheck.checker.search import Exploration, Figures, Limits, explore
+from eoscheck.checker.verdict import Lasso, PropertyVerdict, Result, judge
+from eoscheck.model.spec import Spec
+
+ENGINES = ("python", "interpreter")
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A result with the traces (by property name) that its rows speak of."""
+
+    result: Result
+    traces: dict[str, Trace]
+
+
+def limits_of(
+    spec: Spec,
+    *,
+    states: int | None = None,
+    depth: int | None = None,
+    seconds: float | None = None,
+    memory_mb: int | None = None,
+) -> Limits:
+    """The limits of the spec, with those that are given in their place."""
+    bounds = spec.bounds
+    return Limits(
+        bounds.states if states is None else states,
+        bounds.depth if depth is None else depth,
+        bounds.seconds if seconds is None else seconds,
+        bounds.memory_mb if memory_mb is None else memory_mb,
+    )
+
+
+def engine_for(subject: Subject, engine: str) -> Engine:
+    """The engine of that name. Raises TraceError where the model cannot be traced."""
+    if engine == "interpreter":
+        return Interpreter(subject.model)
+    from eoscheck.checker.compiled import Compiled
+    from eoscheck.checker.trace import trace
+
+    return Compiled(trace(subject.model))
+
+
+def examine(
+    subject: Subject, limits: Limits, engine: str = "python", report: Callable[[Figures], None] | None = None
+) -> Examination:
+    """Search everything within the limits. Ctrl-C ends it with what was found so far."""
+    chosen = engine_for(subject, engine)
+    found = explore(chosen, limits, report)
+    lassos = _lassos(chosen, found, report)
+    result = judge(subject.spec, subject.model, found, limits, chosen.name, lassos)
+    return told(subject, chosen, result, _paths(result, found, lassos))
+
+
+def _lassos(engine: Engine, found: Exploration, report: Callable[[Figures], None] | None) -> dict[int, Lasso]:
+    """What violates the liveness properties. An unfinished search knows nothing of what must happen."""
+    if not found.complete or not any(p.kind == "eventually" for p in engine.model.properties):
+        return {}
+    from eoscheck.checker.liveness import violations
+
+    try:
+        return dict(violations(engine, found, report))
+    except KeyboardInterrupt:
+        found.stopped = "interrupted"
+        return {}
+
+
+Path = tuple[list[int], list[int] | None]
+
+
+def _paths(result: Result, found: Exploration, lassos: dict[int, Lasso]) -> dict[int, Path]:
+    paths: dict[int, Path] = {}
+    for i, row in enumerate(result.properties):
+        if row.kind == "eventually" and i in lassos:
+            paths[i] = found.path(lassos[i].state), list(lassos[i].cycle)
+        elif row.kind != "eventually" and i in found.hits:
+            paths[i] = found.path(found.hits[i]), None
+    return paths
+
+
+def told(subject: Subject, engine: Engine, result: Result, paths: dict[int, Path]) -> Examination:
+    """The result with the paths (by property index; with a cycle, if it is liveness) made into traces."""
+    traces: dict[str, Trace] = {}
+    rows: list[PropertyVerdict] = []
+    for i, (row, prop) in enumerate(zip(result.properties, subject.model.properties, strict=True)):
+        if i in paths:
+            trace = traces[row.name] = retell(subject, engine, prop, *paths[i])
+            row = replace(row, steps=len(trace.steps), witness=trace.witness)
+        rows.append(row)
+    return Examination(replace(result, properties=tuple(rows)), traces)

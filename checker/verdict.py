@@ -1,0 +1,239 @@
+"""Verdicts: what an exploration says about each property, and what a run as a whole says.
+
+Unknown is a value here, never a pass: a property holds only where the frontier ran empty and nothing was cut,
+and a property whose premise was never met is vacuous, not true. `Result` is the one object that every
+renderer reads; its `to_json` is the contract "eoscheck-result/1".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Protocol
+
+from eoscheck.checker.search import Exploration, Limits
+from eoscheck.model.language import Model, Property
+from eoscheck.model.spec import Spec
+
+FORMAT = "eoscheck-result/1"
+
+Verdict = Literal["holds", "violated", "undecided", "vacuous"]
+
+INTERRUPTED = 130
+ALARM = (70, 1, 2, 5, 4, 3, 0)
+"""Exit codes, the most alarming first (2 can meet others only where several specs are checked at once)."""
+
+WORD = {"violated": 1, "vacuous": 4, "undecided": 3, "holds": 0}
+"""The exit code that each verdict of a property asks for."""
+
+
+class Lasso(Protocol):
+    """A fair execution that violates a liveness property.
+
+    state   where it enters its cycle
+    cycle   numbers of the actions of the cycle; none: it rests there for ever
+    """
+
+    state: int
+    cycle: list[int]
+
+
+@dataclass(frozen=True)
+class PropertyVerdict:
+    """One row of the result.
+
+    steps    length of the trace, 0 where there is none
+    reason   why it is undecided or vacuous; "" otherwise
+    trace    path of the trace file, once one is written
+    witness  {"sentence": ..., "facts": {...}} of a violated property or a goal that was met, else None
+    """
+
+    name: str
+    kind: str
+    says: str
+    verdict: Verdict
+    reason: str = ""
+    steps: int = 0
+    trace: str | None = None
+    witness: dict[str, Any] | None = None
+
+    @property
+    def base(self) -> str:
+        """The name without its sink: `no-duplicates` of `no-duplicates@ledger`."""
+        return self.name.partition("@")[0]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A transition that a range or capacity cut off, and how often it was met."""
+
+    transition: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run says.
+
+    method    "exhaustive" or "simulation"
+    stopped   why an exhaustive search ended before its frontier ran empty, else None
+    depth     number of levels, the initial state being the first (simulation: steps of the longest walk)
+    seconds   of searching, without loading and tracing
+    at_rest   number of states in which nothing but a fault can happen
+    actions   per action, how often it was taken
+    checked   kinds of property that were looked at; `unchecked`: those that were not, with the reason
+    """
+
+    spec: str
+    title: str
+    verdict: Verdict
+    complete: bool
+    stopped: str | None
+    method: str
+    engine: str
+    states: int
+    transitions: int
+    depth: int
+    seconds: float
+    at_rest: int
+    bounds: dict[str, Any]
+    properties: tuple[PropertyVerdict, ...]
+    never_fired: tuple[str, ...]
+    cut: tuple[Cut, ...]
+    actions: dict[str, int]
+    checked: tuple[str, ...]
+    unchecked: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def interrupted(self) -> bool:
+        return self.stopped == "interrupted"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run that was asked for this result."""
+        if self.interrupted:
+            return INTERRUPTED
+        codes = [WORD[p.verdict] for p in self.properties]
+        if not codes:
+            codes.append(WORD["vacuous"])
+        return worst([*codes, 0 if self.complete else WORD["undecided"]])
+
+    def of(self, name: str) -> list[PropertyVerdict]:
+        """The rows that `name` means: one of that full name, or all sinks of that bare name."""
+        return [p for p in self.properties if name in (p.name, p.base)]
+
+    def with_traces(self, paths: Mapping[str, str]) -> Result:
+        """The same result, naming the trace files that were written (by property)."""
+        rows = tuple(replace(p, trace=paths.get(p.name, p.trace)) for p in self.properties)
+        return replace(self, properties=rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        return {"format": FORMAT, **asdict(self)}
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code that wins where several apply.
+
+    >>> worst([0, 3, 1, 4]), worst([])
+    (1, 0)
+    """
+    return min(codes, key=ALARM.index, default=0)
+
+
+def judge(
+    spec: Spec, model: Model, found: Exploration, limits: Limits, engine: str, lassos: Mapping[int, Lasso]
+) -> Result:
+    """The result of an exhaustive search.
+
+    lassos   what was found against "eventually" properties, looked for only in a complete search
+    """
+    rows = tuple(_row(i, p, found, lassos) for i, p in enumerate(model.properties))
+    kinds = tuple(dict.fromkeys(p.kind for p in model.properties))
+    skipped = "eventually" in kinds and not found.complete
+    return Result(
+        spec=spec.path,
+        title=spec.title,
+        verdict=overall(rows, found.complete),
+        complete=found.complete,
+        stopped=found.stopped,
+        method="exhaustive",
+        engine=engine,
+        states=found.states,
+        transitions=found.transitions,
+        depth=found.depth,
+        seconds=round(found.seconds, 3),
+        at_rest=found.at_rest,
+        bounds=bounds(spec, limits),
+        properties=rows,
+        never_fired=tuple(a.name for a, n in zip(model.actions, found.fired, strict=True) if not n),
+        cut=tuple(Cut(text, n) for text, n in sorted(found.cut.items())),
+        actions={a.name: n for a, n in zip(model.actions, found.fired, strict=True)},
+        checked=tuple(k for k in kinds if not (skipped and k == "eventually")),
+        unchecked={"eventually": unfinished(found)} if skipped else {},
+        notes=spec.notes,
+    )
+
+
+def _row(number: int, prop: Property, found: Exploration, lassos: Mapping[int, Lasso]) -> PropertyVerdict:
+    verdict, reason = _verdict(number, prop, found, lassos)
+    return PropertyVerdict(prop.name, prop.kind, prop.says, verdict, reason)
+
+
+def _verdict(
+    number: int, prop: Property, found: Exploration, lassos: Mapping[int, Lasso]
+) -> tuple[Verdict, str]:
+    hit = number in found.hits
+    if prop.kind == "sometimes":
+        if hit:
+            return "holds", ""
+        return ("violated", "never reached") if found.complete else ("undecided", unfinished(found))
+    if hit or number in lassos:
+        return "violated", ""
+    if not found.complete:
+        return "undecided", unfinished(found)
+    if not found.premises >> number & 1:
+        return "vacuous", "its premise was never met"
+    if prop.kind == "at-rest" and not found.at_rest:
+        return "vacuous", "nothing ever came to rest"
+    return "holds", ""
+
+
+def unfinished(found: Exploration) -> str:
+    """Why a search says nothing about what it has not seen."""
+    why = {
+        "interrupted": "interrupted",
+        "states": f"stopped at {found.states:,} states",
+        "depth": f"stopped at depth {found.depth}",
+        "seconds": f"stopped after {found.seconds:.0f} s",
+        "memory": "stopped at the limit of memory",
+        "decided": "stopped, every property being violated",
+    }
+    if found.stopped:
+        return why.get(found.stopped, f"stopped: {found.stopped}")
+    return f"{sum(found.cut.values()):,} transitions were cut"
+
+
+def overall(rows: Iterable[PropertyVerdict], complete: bool) -> Verdict:
+    """holds, violated or undecided: what all rows together say.
+
+    A vacuous row, or none at all, is no "holds".
+    """
+    verdicts = {row.verdict for row in rows}
+    if "violated" in verdicts:
+        return "violated"
+    return "holds" if verdicts == {"holds"} and complete else "undecided"
+
+
+def bounds(spec: Spec, limits: Limits) -> dict[str, Any]:
+    """The bounds that a result holds within: what the spec contains, and the limits of the search."""
+    return {
+        "kafka": spec.version,
+        "faults": {f.name: f.budget for f in spec.faults},
+        "records": sum(t.records for t in spec.topics) + sum(p.records for p in spec.producers),
+        "partitions": {t.name: t.partitions for t in spec.topics},
+        "instances": {p.name: p.instances for p in spec.processors},
+        "capacities": {k: getattr(spec.bounds, k) for k in ("log", "epoch", "generation")},
+        "limits": asdict(limits),
+    }

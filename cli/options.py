@@ -1,0 +1,76 @@
+"""Options that several commands have, and the choices that follow from them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from eoscheck.checker.counterexample import Trace
+from eoscheck.checker.files import write_atomically
+from eoscheck.gen.screen import style_for
+
+Command = Callable[..., Any]
+
+
+def screen(command: Command) -> Command:
+    """-v, -q, --no-color and --full; the command gets them as `style`."""
+
+    @click.option(
+        "-v", "--verbose", count=True, help="Also notes on ignored settings and each action's count."
+    )
+    @click.option("-q", "--quiet", count=True, help="Verdicts only, no progress.")
+    @click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR (FORCE_COLOR: always).")
+    @click.option("--full", is_flag=True, help="Whole states and observations, not only what changed.")
+    @functools.wraps(command)
+    def with_style(*, verbose: int, quiet: int, no_color: bool, full: bool, **rest: Any) -> Any:
+        style = style_for(sys.stdout, no_color=no_color, full=full, verbosity=verbose - quiet)
+        return command(style=style, **rest)
+
+    return with_style
+
+
+def subject(command: Command) -> Command:
+    """SPEC, --properties, --property, --engine, --out and --json."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help='Print one JSON object, "eoscheck-result/1".'),
+        click.option("--out", metavar="DIR", help="Where traces go [default: .eoscheck/<name of the spec>]."),
+        click.option(
+            "--engine", type=click.Choice(["python", "interpreter"]), default="python", show_default=True
+        ),
+        click.option(
+            "--property", "wanted", multiple=True, metavar="NAME", help="Check this one only (repeatable)."
+        ),
+        click.option(
+            "--properties", "files", multiple=True, metavar="FILE.py", help="Properties of your own."
+        ),
+        click.argument("spec"),
+    ):
+        command = option(command)
+    return command
+
+
+def trace_folder(spec: str, out: str | None) -> Path:
+    """Where the traces of a spec go. Raises UsageError where nothing can be written there."""
+    folder = Path(out) if out else Path(".eoscheck") / Path(spec).stem
+    nearest = next(p for p in (folder, *folder.resolve().parents) if p.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise click.UsageError(
+            f"traces cannot be written to {folder}: {nearest} is no folder that can be written"
+        )
+    return folder
+
+
+def save(traces: dict[str, Trace], folder: Path) -> dict[str, str]:
+    """Write each trace to `folder/<property>.json`; gives the paths by property."""
+    paths: dict[str, str] = {}
+    for name, trace in traces.items():
+        safe = "".join(c if c.isalnum() or c in "@._-" else "_" for c in name)
+        path = folder / f"{safe}.json"
+        write_atomically(path, trace.to_json())
+        paths[name] = str(path)
+    return paths

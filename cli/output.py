@@ -1,0 +1,81 @@
+"""Standard output and standard error: results to the one, progress to the other, a closed pipe to nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from eoscheck.checker.search import Figures
+
+EVERY = 10.0
+"""Seconds between two lines of progress where they cannot be written over."""
+
+
+def emit(text: str) -> None:
+    """Write to stdout what the command was run for. A reader that has gone away is no error."""
+    from eoscheck.gen.screen import encodable
+
+    try:
+        sys.stdout.write(encodable(text, sys.stdout.encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+
+
+def emit_json(data: dict[str, Any]) -> None:
+    """Write one JSON object to stdout, with sorted keys."""
+    emit(json.dumps(data, sort_keys=True, indent=2) + "\n")
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is still written to a closed pipe go nowhere, also what Python itself flushes at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+
+
+class Progress:
+    """Progress on stderr: one line in place on a terminal, else a line every ten seconds."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.stream = sys.stderr
+        self.quiet = quiet
+        self.in_place = self.stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.last: tuple[float, int] | None = None
+        self.written = self.started = time.monotonic()
+        self.dirty = False
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.dirty:
+            self._write("\r\x1b[K")
+
+    def __call__(self, figures: Figures) -> None:
+        now = time.monotonic()
+        if self.quiet or (not self.in_place and now - self.written < EVERY):
+            return
+        line = self._line(figures)
+        self.written = now
+        self.last = (figures.seconds, figures.generated)
+        self._write(f"\r{line}\x1b[K" if self.in_place else f"{line}\n")
+        self.dirty = self.in_place
+
+    def _line(self, figures: Figures) -> str:
+        seconds, generated = self.last or (0.0, 0)
+        rate = (figures.generated - generated) / max(figures.seconds - seconds, 0.001)
+        return (
+            f"level {figures.level}  distinct {figures.distinct:,}  generated {figures.generated:,}"
+            f"  queue {figures.queue:,}  {rate:,.0f}/s  {figures.seconds:.0f} s"
+        )
+
+    def _write(self, text: str) -> None:
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except BrokenPipeError:
+            silence(self.stream)

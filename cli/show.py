@@ -1,0 +1,32 @@
+"""`eoscheck show TRACE`: one trace, in the terminal or as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from eoscheck.checker.counterexample import read
+from eoscheck.checker.files import write_atomically
+from eoscheck.cli.options import screen
+from eoscheck.cli.output import emit
+from eoscheck.gen.screen import Style
+from eoscheck.gen.text import trace_text
+
+
+@click.command("show", short_help="Show a trace.")
+@click.argument("trace")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write it there instead of to the terminal.")
+@screen
+def command(trace: str, form: str, output: str | None, style: Style) -> int:
+    """Show TRACE, a file that `explore` wrote: numbered sentences, and under each only what it changed."""
+    found = read(trace)
+    if output:
+        style = Style(width=style.width, full=style.full)
+    text = found.to_json() if form == "json" else trace_text(found, style)
+    if output:
+        write_atomically(Path(output), text)
+        click.echo(f"wrote {output}", err=True)
+    else:
+        emit(text)
+    return 0

@@ -1,0 +1,96 @@
+"""What a terminal can show, and text made for it: width, colour, encoding.
+
+Every decision about colour is taken here. Colour is never alone: a word or a mark says the same.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+
+NARROWEST, WIDEST = 40, 120
+"""Columns: below, nothing fits; above, lines are too long to read."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How to print.
+
+    width     columns
+    full      whole states and observations after each step, not only what changed
+    verbose   also what is of interest only now and then (ignored settings, how often each action was taken)
+    quiet     the verdicts only
+    """
+
+    color: bool = False
+    width: int = 80
+    full: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+
+def colored(stream: TextIO, environment: Mapping[str, str], *, forbidden: bool = False) -> bool:
+    """Whether to use colour: --no-color decides, then NO_COLOR, FORCE_COLOR, whether it is a terminal.
+
+    >>> colored(io.StringIO(), {"FORCE_COLOR": "1"})
+    True
+    >>> colored(io.StringIO(), {"FORCE_COLOR": "1", "NO_COLOR": "1"})
+    False
+    """
+    if forbidden or environment.get("NO_COLOR"):
+        return False
+    forced = environment.get("FORCE_COLOR", "")
+    if forced:
+        return forced.lower() not in ("0", "false")
+    return stream.isatty() and environment.get("TERM") != "dumb"
+
+
+def style_for(stream: TextIO, *, no_color: bool = False, full: bool = False, verbosity: int = 0) -> Style:
+    """The style that suits a stream. `verbosity`: how many -v, less how many -q."""
+    width = min(max(shutil.get_terminal_size((80, 24)).columns, NARROWEST), WIDEST)
+    color = colored(stream, os.environ, forbidden=no_color)
+    return Style(color, width, full, verbosity > 0, verbosity < 0)
+
+
+def paint(parts: Iterable[RenderableType], style: Style) -> str:
+    """The text of renderables, without spaces at the ends of lines; "" of nothing."""
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=style.width,
+        force_terminal=style.color,
+        no_color=not style.color,
+        color_system="standard" if style.color else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for part in parts:
+        console.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def printable(text: str) -> str:
+    """The text without characters that a terminal would act upon (a trace file may hold any)."""
+    return "".join(c if c.isprintable() else " " if c in "\n\t" else "\ufffd" for c in text)
+
+
+_ASCII = str.maketrans({"✓": "+", "✗": "x", "○": "o", "→": "->", "…": "...", "–": "-", "—": "-"})
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """The text in characters that `encoding` has: marks by their nearest ASCII, the rest by `?`."""
+    try:
+        text.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        known = encoding or "ascii"
+        return text.translate(_ASCII).encode(known, "replace").decode(known)
+    return text

@@ -1,0 +1,226 @@
+"""Applications that send records from a source outside Kafka.
+
+`KafkaProducer.send` with its three outcomes: acknowledged, failed, unknown. The application holds a position in its
+source; what survives a crash of it is a matter of configuration.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eoscheck.model import spec as spec_module
+from eoscheck.model.client import Client
+from eoscheck.model.language import Array, Var, action
+from eoscheck.model.network import Wire
+from eoscheck.model.partition import Partition
+from eoscheck.model.protocol import Api, At, Error, Phase
+from eoscheck.model.spec import Switches
+from eoscheck.model.values import all_of, any_of, ite, neg, one_of, say, when
+
+
+class Sender(Client):
+    """Base: inputs `first`.. are its records, in this order."""
+
+    def __init__(self, spec: spec_module.Producer, first: int, switches: Switches, sizes: dict[str, int]) -> None:
+        super().__init__(spec.name, 0, spec.config, switches, sizes)
+        self.spec, self.first = spec, first
+        self.values = list(range(first, first + spec.records))
+        self.program = []
+
+    next = Var(lambda self: range(self.spec.records + 1))
+    saved = Var(lambda self: range(self.spec.records + 1), durable=True)
+
+    def begin(self) -> None:
+        super().begin()
+        if self.coordinator is not None:
+            self.coordinator.owner = 1
+
+    @action
+    def start(self) -> None:
+        """The application is started again."""
+        when(self.at == At.DOWN)
+        say(f"{self.name} starts again")
+        if self.coordinator is None and self.config.idempotence:
+            self.incarnation = self.incarnation + 1
+        if self.coordinator is not None:
+            self.at = At.INIT
+        else:
+            self.at = At.POLL
+            self.next = self.saved
+
+    def holds(self, value: int) -> Any:
+        """It is sending `value` right now."""
+        raise NotImplementedError
+
+    def pending(self, value: int) -> Any:
+        """It will still send `value`, or send it again."""
+        if value not in self.values:
+            return False
+        index = value - self.first
+        untouched = (self.next < index) | (self.next == index)
+        stopped = self.is_down() & neg(self.acknowledged[value])
+        return (self.is_up() & (untouched | self.holds(value))) | stopped
+
+    def progressed(self, value: int) -> Any:
+        """It counts `value` as sent."""
+        return neg(self.pending(value))
+
+
+class PlainSender(Sender):
+    """Without transactional.id. Up to two requests are in flight (max.in.flight.requests.per.connection > 1)."""
+
+    held = Var(lambda self: Array(range(self.sizes["value"] + 1), len(self.wires)))
+    sequence = Var(lambda self: Array(range(self.sizes["sequence"] + 1), len(self.wires)))
+    older = Var(lambda self: range(len(self.wires)))
+    fresh_sequence = Var(lambda self: range(self.sizes["sequence"] + 1))
+
+    def holds(self, value: int) -> Any:
+        return any_of(h == value for h in self.held)
+
+    def in_turn(self, wire: Wire) -> None:
+        if len(self.wires) > 1:
+            other = self.wires[1 - self.wires.index(wire)]
+            when((other.phase != Phase.SENT) | (self.older == self.wires.index(wire)))
+
+    @action(api="Produce", each=lambda self: [(w,) for w in self.wires])
+    def send(self, wire: Wire) -> None:
+        """send() of the next record, or the client's retry of a batch: the same bytes again."""
+        when(self.at == At.POLL)
+        when(wire.phase == Phase.IDLE)
+        k = self.wires.index(wire)
+        if self.held[k] == 0:
+            when(self.next < self.spec.records)
+            self.held[k] = self.next + self.first
+            self.next = self.next + 1
+            self._number(k)
+            say(f"{self.name} sends input {self.held[k]}")
+        else:
+            say(f"{self.name} sends input {self.held[k]} again")
+        self._transmit(k)
+
+    def _number(self, k: int) -> None:
+        if self.config.idempotence:
+            self.sequence[k] = self.fresh_sequence
+            self.fresh_sequence = self.fresh_sequence + 1
+
+    def _transmit(self, k: int) -> None:
+        wire = self.wires[k]
+        if len(self.wires) > 1:
+            self.older = ite(self.wires[1 - k].phase == Phase.SENT, 1 - k, k)
+        fields: dict[str, Any] = {"output": 0, "value": self.held[k]}
+        if self.config.idempotence:
+            fields |= {"pid": self.producer_id(), "epoch": self.epoch, "sequence": self.sequence[k]}
+        wire.send(Api.PRODUCE, **fields)
+        if self.config.acks == "0":
+            self.acknowledged[self.held[k]] = True
+            self.held[k] = 0
+
+    @action(each=lambda self: [(w,) for w in self.wires if self.config.acks != "0"])
+    def hear(self, wire: Wire) -> None:
+        """The answer to a Produce request, or the end of waiting for it."""
+        when(self.at == At.POLL)
+        when(wire.phase == Phase.ANSWERED)
+        k = self.wires.index(wire)
+        error = wire.error
+        wire.close()
+        if error == Error.NONE:
+            say(f"{self.name} is told that input {self.held[k]} was appended")
+            self.acknowledged[self.held[k]] = True
+            self._forget(k)
+        elif self.config.retries and one_of(
+            error, Error.NO_ANSWER, Error.NOT_ENOUGH_REPLICAS, Error.OUT_OF_ORDER_SEQUENCE_NUMBER
+        ):
+            say(f"{self.name} gets no answer or a retriable error for input {self.held[k]} and will retry")
+        else:
+            self._fail(k)
+
+    def _forget(self, k: int) -> None:
+        self.held[k] = 0
+        self.sequence[k] = 0
+
+    def _fail(self, k: int) -> None:
+        say(f"send() of input {self.held[k]} fails; {self.name} " + (
+            "calls send() with it again" if self.spec.on_error == "resend" else "goes on with the next"
+        ))
+        if self.config.idempotence:
+            # bumpIdempotentProducerEpoch: sequences begin again under a higher epoch.
+            self.epoch = self.epoch + 1
+            self.fresh_sequence = 0
+        if self.spec.on_error == "resend":
+            self._number(k)
+        else:
+            self._forget(k)
+
+    @action(fault="delivery-timeout", each=lambda self: [(w,) for w in self.wires if self.config.acks != "0"])
+    def expire(self, wire: Wire) -> None:
+        """delivery.timeout.ms passes: send() fails with TimeoutException, the outcome is unknown (KIP-91)."""
+        when(self.at == At.POLL)
+        when(one_of(wire.phase, Phase.SENT, Phase.ANSWERED, Phase.APPENDED))
+        wire.close()
+        self._fail(self.wires.index(wire))
+
+    @action(only=lambda self: self.spec.position == "external")
+    def save(self) -> None:
+        """Store the position in the source, behind what was acknowledged."""
+        when(self.at == At.POLL)
+        when(self.saved < self.next)
+        position = self.saved
+        when(all_of((position != i) | (self.acknowledged[v] & neg(self.holds(v))) for i, v in enumerate(self.values)))
+        self.saved = self.saved + 1
+        say(f"{self.name} saves its source position {self.saved}")
+
+
+class TransactionalSender(Sender):
+    """With transactional.id: one transaction per record; the source position in it, beside it, or nowhere."""
+
+    def __init__(self, spec: spec_module.Producer, first: int, switches: Switches, sizes: dict[str, int]) -> None:
+        super().__init__(spec, first, switches, sizes)
+        self.positions: Partition | None = None
+        self.program = [*([] if switches.tv2 else [At.ADD_PARTITIONS]), At.PRODUCE]
+        if spec.position == "external" and spec.on_restart == "assume-sent":
+            self.program.append(At.SAVE)
+        self.program.append(At.COMMIT)
+        if spec.position == "external" and spec.on_restart == "resend":
+            self.program.append(At.SAVE)
+
+    def holds(self, value: int) -> Any:
+        return self.value == value
+
+    def describe(self, request: Any) -> str:
+        return f"input {request.value}"
+
+    def initialised(self) -> None:
+        self.at = At.POLL
+        if self.positions is not None:
+            known, last = self.positions.committed_offset(0)
+            self.next = ite(known, last - (self.first - 1), 0)
+        else:
+            self.next = self.saved
+
+    @action
+    def take(self) -> None:
+        """Read the next record of the source and begin a transaction for it."""
+        when(self.at == At.POLL)
+        when(self.next < self.spec.records)
+        self.value = self.next + self.first
+        self.next = self.next + 1
+        self.txn = self.txn + 1
+        self.at = self.program[0]
+        say(f"{self.name} begins a transaction for input {self.value}")
+
+    @action(only=lambda self: At.SAVE in self.program)
+    def save(self) -> None:
+        """Store the position in the source, outside Kafka."""
+        when(self.at == At.SAVE)
+        self.saved = self.next
+        say(f"{self.name} saves its source position {self.saved}")
+        self.done(At.SAVE)
+
+    def aborted(self) -> None:
+        if self.spec.on_error == "skip":
+            self.finish()
+            self.at = At.POLL
+        else:
+            self.txn = self.txn + 1
+            self.output, self.at = 0, self.program[0]
+            say(f"{self.name} sends input {self.value} in a new transaction")

@@ -1,0 +1,75 @@
+"""Readers: consumers at the end of the pipeline, who only look. What they are given is what properties speak of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eoscheck.model import spec as spec_module
+from eoscheck.model.inputs import Written
+from eoscheck.model.language import Array, Component, Var, action
+from eoscheck.model.protocol import Kind
+from eoscheck.model.values import any_of, ite, maximum, minimum, say, when
+
+
+class Reader(Component):
+    """The consumers of one reader group, `members` of them sharing `partitions`.
+
+    seen         how often each input was handed out, by partition, counted up to 2
+    versions     the lookup version it was handed out with, one too high; 0: not yet
+    undecided    a record was handed out whose transaction was open or aborted at that moment
+    """
+
+    def __init__(self, spec: spec_module.Reader, partitions: list[Written], sizes: dict[str, int]) -> None:
+        self.name, self.spec, self.partitions, self.sizes = spec.name, spec, partitions, sizes
+
+    position = Var(lambda self: Array(range(self.sizes["log"] + 1), len(self.partitions)), durable=True)
+    seen = Var(lambda self: Array(range(3), len(self.partitions) * (self.sizes["value"] + 1)), durable=True)
+    versions = Var(lambda self: Array(range(self.sizes["version"] + 2), self.sizes["value"] + 1), durable=True)
+    mixed = Var(lambda self: Array(bool, self.sizes["value"] + 1), durable=True, ghost=True)
+    last = Var(lambda self: Array(range(self.sizes["value"] + 1), len(self.partitions)), durable=True, ghost=True)
+    disorder = Var(lambda self: range(self.sizes["value"] + 1), durable=True, ghost=True)
+    undecided = Var(lambda self: range(self.sizes["value"] + 1), durable=True, ghost=True)
+
+    def member_of(self, partition: int) -> int:
+        """Which member owns a partition."""
+        return partition % self.spec.members
+
+    def count(self, partition: int, value: Any) -> Any:
+        """How often `value` was handed out from one partition (2: twice or more)."""
+        return self.seen[value + partition * (self.sizes["value"] + 1)]
+
+    @action(each=lambda self: [(k,) for k in range(len(self.partitions))])
+    def read(self, partition: int) -> None:
+        """poll() of the member that owns the partition: the next record, or one that is skipped."""
+        source, isolation = self.partitions[partition], self.spec.isolation_level
+        position = self.position[partition]
+        when(source.available(position, isolation))
+        self.position[partition] = position + 1
+        who = self.name if self.spec.members == 1 else f"{self.name} (member {self.member_of(partition) + 1})"
+        if source.handed_out(position, isolation):
+            value = source.value(position)
+            say(f"{who} reads input {value} (offset {position} of {source.name})")
+            self._take(partition, value, source, position)
+        else:
+            say(f"{who} skips offset {position} of {source.name}: control record or aborted")
+
+    def _take(self, partition: int, value: Any, source: Written, position: Any) -> None:
+        cell = value + partition * (self.sizes["value"] + 1)
+        self.seen[cell] = minimum(self.seen[cell] + 1, 2)
+        self.disorder = ite((value < self.last[partition]) & (self.disorder == 0), value, self.disorder)
+        self.last[partition] = maximum(self.last[partition], value)
+        if self.spec.isolation_level == "read_uncommitted":
+            open_or_aborted = source.partition.outcome(position) != Kind.COMMIT
+            self.undecided = ite(open_or_aborted & (self.undecided == 0), value, self.undecided)
+        if self.sizes["version"]:
+            version, before = source.version(position) + 1, self.versions[value]
+            self.mixed[value] = any_of([self.mixed[value], (before != 0) & (before != version)])
+            self.versions[value] = version
+
+    @action(each=lambda self: [(k,) for k in range(len(self.partitions)) if self.partitions[k].partition.replicated])
+    def reset(self, partition: int) -> None:
+        """OFFSET_OUT_OF_RANGE after an unclean election: the reader goes back to the end of the log."""
+        source = self.partitions[partition]
+        when(source.partition.log.length < self.position[partition])
+        self.position[partition] = source.partition.log.length
+        say(f"{self.name} is beyond the end of {source.name} (OFFSET_OUT_OF_RANGE) and resets")

@@ -1,0 +1,82 @@
+"""How large variables must be so that nothing is cut within the fault budgets of a spec.
+
+Too small is never wrong in silence: what does not fit is reported as cut. Too large costs time only for logs.
+"""
+
+from __future__ import annotations
+
+from eoscheck.model import spec as spec_module
+from eoscheck.model.spec import Spec
+
+ANEW = ("crash", "pause", "exception", "transaction-timeout", "delivery-timeout", "rebalance", "broker-failover")
+AGAIN = ("lost-response", "delayed-request", "lost-request", "retriable-error", "broker-failover")
+
+
+class Sizes:
+    """Bounds that follow from a spec.
+
+    >>> Sizes(Spec("", "", "3.9", spec_module.Switches(), (spec_module.Topic("a", records=2),))).inputs
+    2
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.inputs = sum(t.records for t in spec.topics) + sum(p.records for p in spec.producers)
+        self.anew = sum(spec.budget(f) for f in ANEW)
+        self.again = sum(spec.budget(f) for f in AGAIN)
+        self.version = max((lookup.versions - 1 for lookup in spec.lookups), default=0)
+        self.has_lookups = bool(spec.lookups)
+        self.offset = max([self.records(t.name) for t in spec.topics if self._is_source(t.name)], default=0)
+        self.partitions = max((t.partitions for t in spec.topics), default=1)
+        self.txn = self.rounds() + self.anew + 1
+        epochs = 3 * self.anew + 2 * self.again + 2 + (self.txn + self.anew + self.again if spec.switches.tv2 else 0)
+        self.epoch = min(spec.bounds.epoch or epochs + self._sharing(), 200)
+        self.generation = min(spec.bounds.generation or 4 + 4 * self.anew, 200)
+
+    def _is_source(self, topic: str) -> bool:
+        return any(p.source == topic for p in self.spec.processors)
+
+    def _sharing(self) -> int:
+        shared = [p for p in self.spec.processors if p.producer and p.instances > 1 and p.producer.transactional_id]
+        return sum(2 for p in shared if "${" not in str(p.producer and p.producer.transactional_id))
+
+    def rounds(self) -> int:
+        """Rounds that one processor can take through its loop, all instances together."""
+        begins_anew = any(p.offsets == "auto" for p in self.spec.processors) or any(
+            p.position == "none" for p in self.spec.producers
+        )
+        uncommitted = any(p.consumer.auto_offset_reset != "earliest" for p in self.spec.processors)
+        per_fault = self.inputs if begins_anew or uncommitted else 1
+        return self.inputs + self.anew * per_fault
+
+    def records(self, topic: str) -> int:
+        """Data records that one partition of a topic can get."""
+        laid = self.spec.topic(topic).records
+        if laid:
+            return laid
+        idempotent = all(p.config.idempotence for p in self.spec.producers if p.to == topic) and all(
+            p.producer is not None and p.producer.idempotence for p in self.spec.processors if topic in p.to
+        )
+        return self.rounds() + (self.spec.budget("delayed-request") if idempotent else self.again)
+
+    def log(self, topic: str, transactional: bool) -> int:
+        """Records of one partition, control records included."""
+        markers = self.rounds() + self.spec.budget("delayed-marker") + 1 if transactional else 0
+        return min(self.spec.bounds.log or self.records(topic) + markers, 60)
+
+    def offsets_log(self, processor: spec_module.Processor) -> int:
+        """Records of a group's partition of `__consumer_offsets`."""
+        if processor.offsets == "in-store":
+            return 1
+        commits = self.rounds() + self.again
+        markers = self.rounds() + self.spec.budget("delayed-marker") + 1
+        return min(self.spec.bounds.log or commits + (markers if processor.offsets == "in-transaction" else 0), 60)
+
+    def of(self, log: int = 1, pid: int = 0, key: int = 0) -> dict[str, int]:
+        """The bounds as components want them."""
+        return {
+            "value": max(self.inputs, self.offset + 1), "version": self.version, "offset": self.offset,
+            "partitions": self.partitions, "log": log, "pid": pid, "key": key, "epoch": self.epoch,
+            "sequence": self.rounds() + self.again + 1, "txn": self.txn if pid or key else 0,
+            "generation": self.generation, "incarnation": 3 * self.anew + 1, "attempts": self.rounds() + 1,
+        }
