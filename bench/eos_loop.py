@@ -2,8 +2,8 @@
 
     python bench/eos_loop.py 2202 --json
 
-Written in eoscheck's modelling language; one action here is one atomic step there, so counts of states and transitions
-can be compared with those of other checkers, exactly.
+Written in eoscheck's modelling language; one action here is one atomic step there, so counts of states and
+transitions can be compared with those of other checkers, exactly.
 """
 
 from __future__ import annotations
@@ -60,7 +60,12 @@ class Shared(Component):
     committed = Var(lambda self: range(self.n + 1))
     out = Var(
         lambda self: Log(
-            {"pid": range(self.p), "kind": Kind, "message": range(self.n + 1), "epoch": range(2 * self.c + 2)},
+            {
+                "pid": range(self.p),
+                "kind": Kind,
+                "message": range(self.n + 1),
+                "epoch": range(2 * self.c + 2),
+            },
             2 * (self.n + self.c + self.g),
         )
     )
@@ -259,7 +264,9 @@ def build(name: str) -> Model:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("set", help="NPCG, e.g. 2202")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--engine", choices=["compiled", "interpreter"], default="compiled")
@@ -271,8 +278,13 @@ def main() -> None:
     found = explore(engine, Limits())
     seconds = time.perf_counter() - ready
     figures = {
-        "set": options.set, "engine": options.engine, "states": found.states, "transitions": found.transitions,
-        "depth": found.depth, "prepare_seconds": round(ready - started, 3), "seconds": round(seconds, 3),
+        "set": options.set,
+        "engine": options.engine,
+        "states": found.states,
+        "transitions": found.transitions,
+        "depth": found.depth,
+        "prepare_seconds": round(ready - started, 3),
+        "seconds": round(seconds, 3),
         "transitions_per_second": round(found.transitions / seconds),
     }
     print(json.dumps(figures) if options.json else "\n".join(f"{k:24}{v}" for k, v in figures.items()))

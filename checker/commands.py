@@ -6,11 +6,12 @@
       do    orders.log.value[orders.log.length] := app.wire.value
       do    orders.log.length := orders.log.length + 1
 
-A guarded command is one path through one action: a conjunction of guards, in the order in which the action asked, and
-effects that are computed from the state before and happen at once (where two may write one cell, in order). The commands of one action are disjoint, and
-together with the states in which it is disabled they are all cases. Sharing a prefix of guards, they form a decision
-tree (`Program.trees`). A command with `cut` has no effects: taking it would leave a declared range or capacity, which
-is reported by that text and never dropped.
+A guarded command is one path through one action: a conjunction of guards, in the order in which the action
+asked, and effects that are computed from the state before and happen at once (where two may write one cell,
+in order). The commands of one action are disjoint, and together with the states in which it is disabled they
+are all cases. Sharing a prefix of guards, they form a decision tree (`Program.trees`). A command with `cut`
+has no effects: taking it would leave a declared range or capacity, which is reported by that text and never
+dropped.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from eoscheck.model.language import Action, Model, Property
 
 @dataclass(frozen=True)
 class Effect:
-    """`region[index] := value`. Given the guards, the value lies in the region's domain and the index in it."""
+    """`region[index] := value`. Given the guards, the value lies in the region's domain and the index in
+    it."""
 
     region: Region
     index: Expr
@@ -76,8 +78,8 @@ class GuardedCommand:
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """A traced property: `hit` is true where it is violated (always, at-rest), or where the goal is met (sometimes,
-    eventually); `premise` where it says something."""
+    """A traced property: `hit` is true where it is violated (always, at-rest), or where the goal is met
+    (sometimes, eventually); `premise` where it says something."""
 
     property: Property
     hit: Expr
@@ -86,7 +88,8 @@ class Observed:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """Decision tree of one action: a guard, and what follows if it holds or not: more, a command, None: disabled."""
+    """Decision tree of one action: a guard, and what follows if it holds or not: more, a command, None:
+    disabled."""
 
     guard: Expr
     then: Node | GuardedCommand | None

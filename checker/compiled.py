@@ -1,14 +1,14 @@
 """The search engine over guarded commands: decision trees as Python functions.
 
-Terms that are used twice become local variables. An action that first asks for one variable only (`self.phase == X`)
-is looked up by the value of that variable, together with all others that ask for the same; the rest is tried in every
-state. Nothing here knows what a command means.
+Terms that are used twice become local variables. An action that first asks for one variable only
+(`self.phase == X`) is looked up by the value of that variable, together with all others that ask for the
+same; the rest is tried in every state. Nothing here knows what a command means.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import ChainMap, Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,12 +54,12 @@ class _Writer:
             if term in scope or term in written or not missing:
                 todo.pop()
                 if term not in scope and term not in written:
-                    written[term] = self._name(term, {**written, **scope}, scope, indent)
+                    written[term] = self._name(term, ChainMap(scope, written), scope, indent)
             else:
                 todo += missing[::-1]
         return scope.get(expr) or written[expr]
 
-    def _name(self, expr: Expr, known: dict[Expr, str], scope: dict[Expr, str], indent: str) -> str:
+    def _name(self, expr: Expr, known: Mapping[Expr, str], scope: dict[Expr, str], indent: str) -> str:
         text = self._write(expr, known)
         if expr.op == "const":
             return text
@@ -73,7 +73,7 @@ class _Writer:
         self._depth[expr] = depth
         return text
 
-    def _write(self, expr: Expr, known: dict[Expr, str]) -> str:
+    def _write(self, expr: Expr, known: Mapping[Expr, str]) -> str:
         op, args = expr.op, expr.args
         if op == "const":
             return str(args[0])
@@ -81,8 +81,6 @@ class _Writer:
             return f"s[{args[0].base + args[1]}]"
         if op == "select":
             return _select(args[0], args[1], known[args[1]])
-        if op == "not" and args[0].op in ("eq", "lt") and args[0] not in known.values():
-            pass
         parts = [known[a] for a in args]
         if op == "not":
             return f"(not {parts[0]})"
@@ -116,14 +114,18 @@ class _Source:
     """The program text, function by function."""
 
     functions: list[str] = field(default_factory=list)
+    shared: dict[Part, str] = field(default_factory=dict)
 
     def function(self, parts: list[Part], head: list[str], name: str, tail: list[str]) -> None:
         """Write a function of the state `s` that appends what the parts do to `out`."""
-        writer = _Writer(_terms(parts))
+        writer = _Writer(_terms([part for part in parts if part not in self.shared]))
         writer.lines += [f"def {name}:", *head]
         scope: dict[Expr, str] = {}
-        for number, tree in parts:
-            self._tree(writer, number, tree, scope, 1)
+        for part in parts:
+            if part in self.shared:
+                writer.lines.append(f"    {self.shared[part]}(s, out)")
+            else:
+                self._tree(writer, *part, scope, 1)
         self.functions.append("\n".join([*writer.lines, *tail]))
 
     def part(self, parts: list[Part]) -> str:
@@ -196,7 +198,8 @@ def _condition(name: str, terms: list[Expr]) -> str:
     return "\n".join([*writer.lines, "    return r"])
 
 
-# --- which actions to try in which state --------------------------------------------------------------------------
+# --- which actions to try in which state
+# --------------------------------------------------------------------------
 
 
 def _sole_cell(guard: Expr) -> Expr | None:
@@ -264,10 +267,11 @@ class _Dispatch:
         return [self._table(source, table) for table in self.rows.values()]
 
     def _table(self, source: _Source, table: list[list[Part]]) -> list[str | None]:
-        names: dict[tuple[Part, ...], str] = {}
-        for row in table:
-            if row and tuple(row) not in names:
-                names[tuple(row)] = source.part(row)
+        rows = dict.fromkeys(tuple(row) for row in table if row)
+        often = Counter(part for row in rows for part in row)
+        shared = {part: source.part([part]) for part, n in often.items() if n > 1}
+        source.shared.update(shared)
+        names = {row: source.part(list(row)) for row in rows}
         return [names.get(tuple(row)) for row in table]
 
 

@@ -1,8 +1,8 @@
 """Engines: what a search asks of a model, and the reference engine.
 
-An engine says what can happen in a state (`successors`) and what is true in it (`violated`, `premises`). The search
-knows nothing else, so a faster engine is one more class here. `Interpreter` runs the methods of the model on plain
-values: it is slow, obvious, and right by definition.
+An engine says what can happen in a state (`successors`) and what is true in it (`violated`, `premises`). The
+search knows nothing else, so a faster engine is one more class here. `Interpreter` runs the methods of the
+model on plain values: it is slow, obvious, and right by definition.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Engine(Protocol):
         ...
 
     def hits(self, state: bytes) -> int:
-        """Bit i: property i is violated here (always, at-rest) or its goal is met here (sometimes, eventually)."""
+        """Bit i: property i is violated here (always, at-rest) or its goal is met here (sometimes,
+        eventually)."""
         ...
 
     def premises(self, state: bytes) -> int:

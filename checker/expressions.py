@@ -1,12 +1,13 @@
 """Expressions: the hash-consed terms that guards and effects of guarded commands are made of.
 
-Two sorts, Bool and Int; every Int term carries the interval its value lies in. Equal terms are the same object, so
-identity is equality, and a term that is shared is stored, printed, compiled and translated once.
+Two sorts, Bool and Int; every Int term carries the interval its value lies in. Equal terms are the same
+object, so identity is equality, and a term that is shared is stored, printed, compiled and translated once.
 
     op       arguments            meaning
     const    value                a number, or 0/1 of sort Bool
     cell     region, index        variable: the cell of a region at a constant index
-    select   region, term         the cell of a region at a computed index (never out of the region, see trace)
+    select   region, term         the cell of a region at a computed index (never out of the region, see
+             trace)
     add sub mul   a, b            integers, mul by a constant only
     eq lt    a, b                 Bool; a constant is on the right
     and or   terms...             Bool, flattened, without duplicates, in order of first use
@@ -46,7 +47,13 @@ _ids = itertools.count()
 
 
 def _make(op: str, args: tuple[Any, ...], sort: Any, lo: int, hi: int) -> Expr:
-    key = (op, *(a.id if isinstance(a, Expr) else (id(a) if isinstance(a, Region) else ("v", a, sort)) for a in args))
+    key = (
+        op,
+        *(
+            a.id if isinstance(a, Expr) else (id(a) if isinstance(a, Region) else ("v", a, sort))
+            for a in args
+        ),
+    )
     found = _table.get(key)
     if found is None:
         found = Expr()
@@ -57,8 +64,8 @@ def _make(op: str, args: tuple[Any, ...], sort: Any, lo: int, hi: int) -> Expr:
 
 
 def forget() -> None:
-    """Drop the table of terms (a model is traced once, its terms need not outlive it). Old terms stay valid, but they
-    are not shared with new ones."""
+    """Drop the table of terms (a model is traced once, its terms need not outlive it). Old terms stay valid,
+    but they are not shared with new ones."""
     _table.clear()
     for term in (TRUE, FALSE):
         _table["const", ("v", term.args[0], bool)] = term
@@ -117,9 +124,17 @@ def mul(a: Expr, factor: int) -> Expr:
     return _make("mul", (a, const(factor)), int, min(ends), max(ends))
 
 
+def _offset(a: Expr) -> tuple[Expr, int]:
+    """`a` as a term plus a constant."""
+    return (a.args[0], a.args[1].args[0]) if a.op == "add" and a.args[1].op == "const" else (a, 0)
+
+
 def eq(a: Expr, b: Expr) -> Expr:
     if a is b:
         return TRUE
+    (base, plus), (other, more) = _offset(a), _offset(b)
+    if base is other:
+        return truth(plus == more)
     if a.hi < b.lo or b.hi < a.lo:
         return FALSE
     if a.op == "const" and b.op == "const":
@@ -144,6 +159,9 @@ def lt(a: Expr, b: Expr) -> Expr:
         return TRUE
     if a is b or a.lo >= b.hi:
         return FALSE
+    (base, plus), (other, more) = _offset(a), _offset(b)
+    if base is other:
+        return truth(plus < more)
     if a.op == "const":  # 3 < b is not (b < 4): one form for one condition
         return negation(lt(b, const(a.args[0] + 1)))
     if b.op == "const":
@@ -221,7 +239,8 @@ def children(expr: Expr) -> tuple[Expr, ...]:
 
 
 def reads(expr: Expr) -> frozenset[int]:
-    """The cells that the value of a term can depend on: exact for cells, the whole reachable run for selects."""
+    """The cells that the value of a term can depend on: exact for cells, the whole reachable run for
+    selects."""
     found: set[int] = set()
     todo, done = [expr], {expr}
     while todo:
@@ -249,10 +268,10 @@ def evaluate(expr: Expr, state: bytes) -> int:
     if op == "const":
         return int(args[0])
     if op == "cell":
-        return state[args[0].base + args[1]]
+        return int(state[args[0].base + args[1]])
     if op == "select":
         index = evaluate(args[1], state)
-        return state[args[0].base + index] if 0 <= index < args[0].count else args[0].domain.lo
+        return int(state[args[0].base + index] if 0 <= index < args[0].count else args[0].domain.lo)
     if op == "ite":
         return evaluate(args[1 if evaluate(args[0], state) else 2], state)
     if op in ("and", "or"):

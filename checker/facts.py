@@ -1,8 +1,8 @@
 """What is known on a path: enough to decide most conditions without a solver.
 
-For every term that was compared with a constant, the set of values it can still have (a bit mask); for every other
-condition that was taken, the condition itself. Deciding is sound and incomplete: an infeasible path that slips through
-is a guarded command that never fires.
+For every term that was compared with a constant, the set of values it can still have (a bit mask); for every
+other condition that was taken, the condition itself. Deciding is sound and incomplete: an infeasible path
+that slips through is a guarded command that never fires.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Facts:
         return False if b_hi < a_lo else None
 
     def _decide_join(self, terms: tuple[Expr, ...], absorbing: bool) -> bool | None:
-        """An "and" is false where a part is false, or where the parts cannot hold together; "or" mirrors it."""
+        """An "and" is false where a part is false, or where the parts cannot hold together; "or" mirrors
+        it."""
         decided = {term: self.decide(term) for term in terms}
         if absorbing in decided.values():
             return absorbing

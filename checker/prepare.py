@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eoscheck.checker.counterexample import Subject
-from eoscheck.checker.userproperties import blamed, load_properties, names, probe
+from eoscheck.checker.userproperties import UserProperties
 from eoscheck.model.language import did_you_mean
 
 
@@ -13,10 +13,13 @@ class UnknownProperty(Exception):
     """A property was asked for that the pipeline does not have."""
 
 
-def prepare(path: str, files: Sequence[str] = (), wanted: Sequence[str] = ()) -> Subject:
+NONE = UserProperties()
+
+
+def prepare(path: str, mine: UserProperties = NONE, wanted: Sequence[str] = ()) -> Subject:
     """The pipeline of a spec.
 
-    files    Python files with properties of the user's own
+    mine     properties of the user's own, to be checked as well
     wanted   full or bare names of the properties to keep; none: all
 
     Raises SpecError, BadProperties, UnknownProperty.
@@ -24,11 +27,10 @@ def prepare(path: str, files: Sequence[str] = (), wanted: Sequence[str] = ()) ->
     from eoscheck.model.loader import load
     from eoscheck.model.pipeline import build
 
-    mine = load_properties(files)
-    with blamed(files):
-        pipeline: Subject = build(load(path, names(mine)), mine)
+    with mine.blamed():
+        pipeline: Subject = build(load(path, mine.names), mine.functions)
+    mine.probe(pipeline.model)
     select(pipeline, wanted)
-    probe(pipeline.model, mine, files)
     return pipeline
 
 

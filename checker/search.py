@@ -1,13 +1,16 @@
-"""Breadth-first search with full states: every state once, shortest paths first, the same figures on every run.
+"""Breadth-first search with full states: every state once, shortest paths first, the same figures on every
+run.
 
-A state is stored whole (no hashing that could lose one), with its parent and the action that led to it; a path is
-rebuilt by walking back. Always-properties are checked when a state is found, at-rest properties when it is expanded
-and nothing but a fault can happen in it.
+A state is stored whole (no hashing that could lose one), with its parent and the action that led to it; a
+path is rebuilt by walking back. Always-properties are checked when a state is found, at-rest properties when
+it is expanded and nothing but a fault can happen in it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import resource
+import sys
 import time
 from array import array
 from collections import Counter
@@ -42,13 +45,14 @@ class Figures:
 class Exploration:
     """What a search found.
 
-    depth      number of levels, the initial state being the first
-    stopped    why the frontier did not run empty: "interrupted", "states", "depth", "seconds", "memory", "decided"
-               (every property already violated); None if it did
+    depth      number of levels, the initial state being the first (a level may be unfinished where it
+               stopped)
+    stopped    why the frontier did not run empty: "interrupted", "states", "depth", "seconds", "memory",
+               "decided" (every property already violated); None if it did
     cut        text of each transition that a range or capacity cut off, with how often
     hits       per property index, the first state (in breadth-first order) that hit it
     premises   bit mask of properties whose premise was met
-    fired      how often each action led to a new state or a known one
+    fired      how often each action was taken
     at_rest    number of states in which nothing but a fault can happen
     deadlock   the first state in which nothing at all can happen, or None
     """
@@ -108,7 +112,11 @@ class _Clock:
 
 
 def _resident_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The memory that the process has now; where the system does not say, the most that it ever had."""
+    with contextlib.suppress(OSError), open("/proc/self/statm") as pages:
+        return int(pages.read().split()[1]) * resource.getpagesize() / 2**20
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def explore(engine: Engine, limits: Limits, report: Report | None = None) -> Exploration:
@@ -123,28 +131,42 @@ def explore(engine: Engine, limits: Limits, report: Report | None = None) -> Exp
         found.stopped = "interrupted"
     except MemoryError:
         found.stopped = "memory"
+    found.states = len(found.index)
     found.seconds = time.monotonic() - clock.started
     return found
 
 
+class _Watch:
+    """What has to be looked at in each state: the properties of a model, by bit."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.properties = engine.model.properties
+        self.pointwise = self._bits("always", "sometimes")
+        self.resting = self._bits("at-rest")
+        self.safety = self._bits("always", "at-rest")
+        self.all = (1 << len(self.properties)) - 1
+
+    def _bits(self, *kinds: str) -> int:
+        return sum(1 << i for i, p in enumerate(self.properties) if p.kind in kinds)
+
+    def decided(self, found: Exploration) -> bool:
+        """Is every property violated already?"""
+        return bool(self.all) and self.safety == self.all and len(found.hits) == len(self.properties)
+
+
 def _search(engine: Engine, limits: Limits, found: Exploration, clock: _Clock, initial: bytes) -> str | None:
-    properties = engine.model.properties
-    resting = sum(1 << i for i, p in enumerate(properties) if p.kind == "at-rest")
-    pointwise = sum(1 << i for i, p in enumerate(properties) if p.kind in ("always", "sometimes"))
-    safety = [i for i, p in enumerate(properties) if p.kind in ("always", "at-rest")]
-    stop_early = bool(safety) and len(safety) == len(properties)
-    fault = [action.info.fault is not None for action in engine.model.actions]
-    index, parents, actions, fired = found.index, found.parents, found.actions, found.fired
-    successors, hits = engine.successors, engine.hits
-    everything = (1 << len(properties)) - 1
+    watch = _Watch(engine)
+    wanted = watch.pointwise
     found.premises = engine.premises(initial)
-    wanted = pointwise
-    _record(found, hits(initial) & wanted, 0)
+    _record(found, engine.hits(initial) & wanted, 0)
+    fault = [action.info.fault is not None for action in engine.model.actions]
+    most = sys.maxsize if limits.states is None else limits.states
+    index, fired, parents, actions = found.index, found.fired, found.parents, found.actions
+    successors, hits, premises = engine.successors, engine.hits, engine.premises
     frontier = [initial]
     while frontier:
         found.depth += 1
         if limits.depth is not None and found.depth > limits.depth:
-            found.depth -= 1
             return "depth"
         following: list[bytes] = []
         for position, state in enumerate(frontier):
@@ -152,42 +174,42 @@ def _search(engine: Engine, limits: Limits, found: Exploration, clock: _Clock, i
                 reached = clock.tick(found, len(frontier) - position + len(following))
                 if reached:
                     return reached
-            at_rest, moves = True, 0
-            for number, after in successors(state):
-                fired[number] += 1
-                moves += 1
+            at_rest = True
+            steps = successors(state)
+            found.transitions += len(steps)
+            for number, after in steps:
                 if not fault[number]:
                     at_rest = False
                 if after in index:
+                    fired[number] += 1
                     continue
                 if isinstance(after, str):
                     found.cut[after] += 1
-                    moves -= 1
+                    found.transitions -= 1
                     continue
-                new = index[after] = found.states
-                found.states = new + 1
+                if found.states >= most:
+                    return "states"
+                fired[number] += 1
                 parents.append(index[state])
                 actions.append(number)
+                index[after] = found.states
+                found.states += 1
                 following.append(after)
-                hit = hits(after) & wanted
-                if hit:
-                    _record(found, hit, new)
-                    wanted &= ~hit
-                if found.premises != everything:
-                    found.premises |= engine.premises(after)
-                if limits.states is not None and found.states >= limits.states:
-                    return "states"
-            found.transitions += moves
+                if wanted:
+                    hit = hits(after) & wanted
+                    if hit:
+                        _record(found, hit, found.states - 1)
+                        wanted &= ~hit
+                if found.premises != watch.all:
+                    found.premises |= premises(after)
             if at_rest:
                 found.at_rest += 1
-                hit = hits(state) & resting
-                if hit:
-                    _record(found, hit, index[state])
-                    resting &= ~hit
-                if not moves and found.deadlock is None:
+                if watch.resting:
+                    _record(found, hits(state) & watch.resting, index[state])
+                if not steps and found.deadlock is None:
                     found.deadlock = index[state]
-        if stop_early and all(i in found.hits for i in safety):
-            return "decided" if following else None
+        if following and watch.decided(found):
+            return "decided"
         frontier = following
     return None
 

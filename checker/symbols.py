@@ -1,7 +1,8 @@
 """Symbolic values: what a state variable is while an action is being traced.
 
-They behave like the numbers, booleans and enum members they stand for. Asking one for its truth (`if`, `and`, `not`,
-`in`, `min`, `match`) forks the trace; using one as a Python index forks over its values; everything else builds terms.
+They behave like the numbers, booleans and enum members they stand for. Asking one for its truth (`if`,
+`and`, `not`, `in`, `min`, `match`) forks the trace; using one as a Python index forks over its values;
+everything else builds terms.
 """
 
 from __future__ import annotations

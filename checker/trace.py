@@ -1,7 +1,8 @@
 """Tracing: running every action on symbolic values, once per path, to get its guarded commands.
 
-A path is replayed from the start with the decisions that led to it (so actions need no copying of Python state), and
-the last open decision is then taken the other way. Conditions that the path already implies do not fork.
+A path is replayed from the start with the decisions that led to it (so actions need no copying of Python
+state), and the last open decision is then taken the other way. Conditions that the path already implies do
+not fork.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class _Run:
         if step < len(self.script):
             expected, choice = self.script[step]
             if expected is not condition:
-                raise TraceError("it does not do the same when run again; does it keep something outside a Var?")
+                raise TraceError(
+                    "it does not do the same when run again; does it keep something outside a Var?"
+                )
         self.taken.append((condition, choice))
         self.guards.append(condition if choice else ex.negation(condition))
         self.facts.assume(condition, choice)
@@ -63,7 +66,8 @@ class _Run:
 
 
 def _fold(leaves: Iterable[tuple[Sequence[Expr], Expr | None]]) -> Expr | None:
-    """One term for the values at the ends of all paths, given in depth-first order. None: a value nobody asks for."""
+    """One term for the values at the ends of all paths, given in depth-first order. None: a value nobody
+    asks for."""
     open_: list[tuple[Sequence[Expr], Expr | None]] = []
     for guards, value in leaves:
         while open_ and len(open_[-1][0]) == len(guards):
@@ -78,7 +82,8 @@ _Leaf = tuple[tuple[Expr, ...], Any]
 
 
 class SymbolicMemory:
-    """State variables as terms over the state before the action, with the writes of the current path on top."""
+    """State variables as terms over the state before the action, with the writes of the current path on
+    top."""
 
     def __init__(self) -> None:
         self.run = _Run([])
@@ -179,7 +184,7 @@ class SymbolicMemory:
     def _choose(self, leaves: list[_Leaf]) -> Any:
         ends = {str(result): result for _, result in leaves if isinstance(result, Out | Disabled)}
         for text, end in ends.items():
-            if self.fork(_where(leaves, lambda r, text=text: isinstance(r, Out | Disabled) and str(r) == text)):
+            if self.fork(_where(leaves, text)):
                 raise end
         results = [result for _, result in leaves if not isinstance(result, Out | Disabled)]
         if not results:
@@ -187,7 +192,9 @@ class SymbolicMemory:
         if not isinstance(results[0], tuple):
             return self._value(leaves)
         parts = range(len(results[0]))
-        return tuple(self._value([(g, r[i] if isinstance(r, tuple) else r) for g, r in leaves]) for i in parts)
+        return tuple(
+            self._value([(g, r[i] if isinstance(r, tuple) else r) for g, r in leaves]) for i in parts
+        )
 
     def _value(self, leaves: list[_Leaf]) -> Any:
         plain = [result for _, result in leaves if not isinstance(result, Out | Disabled)]
@@ -222,8 +229,9 @@ def _identity(argument: Any) -> Any:
     return type(argument), argument
 
 
-def _where(leaves: list[_Leaf], wanted: Callable[[Any], bool]) -> Expr:
-    folded = _fold((guards, ex.truth(wanted(result))) for guards, result in leaves)
+def _where(leaves: list[_Leaf], text: str) -> Expr:
+    """The condition under which a derived method ends with Out or Disabled of that text."""
+    folded = _fold((g, ex.truth(isinstance(r, Out | Disabled) and str(r) == text)) for g, r in leaves)
     assert folded is not None
     return folded
 
@@ -306,7 +314,9 @@ class _Tracer:
         if isinstance(result, Witness) or result is None:
             return ex.truth(result is not None)
         if check is prop.check and prop.kind in ("always", "at-rest"):
-            raise TraceError(f"{prop.name}: it gives {result!r}; say a Witness in a bad state, None in a good one")
+            raise TraceError(
+                f"{prop.name}: it gives {result!r}; say a Witness in a bad state, None in a good one"
+            )
         term = lift(result)
         if term.sort is not bool:
             raise TraceError(f"{prop.name}: it gives {result!r}, neither true nor false")

@@ -13,95 +13,117 @@ from __future__ import annotations
 
 import importlib.util
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eoscheck.model.language import ConcreteMemory, Model, Property
 from eoscheck.model.values import Witness
 
-UserProperty = Callable[..., Any]
-
 
 class BadProperties(Exception):
     """A file of properties that cannot be used. Its text is one line: `FILE:LINE: message`."""
 
 
-def load_properties(paths: Sequence[str]) -> list[UserProperty]:
-    """The functions in these files that are marked `@always`, `@at_rest`, `@sometimes` or `@eventually`."""
-    return [prop for number, path in enumerate(paths) for prop in _load(path, number)]
+@dataclass(frozen=True)
+class UserProperties:
+    """The functions in some files that are marked `@always`, `@at_rest`, `@sometimes` or `@eventually`."""
+
+    paths: tuple[str, ...] = ()
+    functions: tuple[Callable[..., Any], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What they are called."""
+        return tuple(function.__property__(None).name for function in self.functions)  # type: ignore[attr-defined]
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Turn an exception that comes from these files, or is about their properties, into BadProperties."""
+        try:
+            yield
+        except BadProperties:
+            raise
+        except Exception as error:
+            place = self._raised(error) or self._defined(str(error))
+            if place is None:
+                raise
+            raise BadProperties(f"{place}: {_message(error)}") from error
+
+    def probe(self, model: Model) -> None:
+        """Ask each property once, in the initial state, so that a mistake in it is told in its own words."""
+        called = Counter(prop.name for prop in model.properties)
+        model.memory = ConcreteMemory(model.initial)
+        for prop in model.properties:
+            if prop.name in self.names:
+                if called[prop.name] > 1:
+                    raise BadProperties(f"{self._defined(prop.name + ':')}: the name {prop.name!r} is taken")
+                with self.blamed():
+                    self._check_answer(prop, prop.check())
+
+    def _check_answer(self, prop: Property, answer: Any) -> None:
+        if prop.kind in ("always", "at-rest"):
+            good, wanted = answer is None or isinstance(answer, Witness), "None, or a Witness in a bad state"
+        else:
+            good, wanted = answer is None or isinstance(answer, bool | Witness), "True or False"
+        if not good:
+            place = self._defined(f"{prop.name}:")
+            raise BadProperties(f"{place}: {prop.name} must return {wanted}, not {answer!r}")
+
+    def _raised(self, error: BaseException) -> str | None:
+        """FILE:LINE of the innermost frame in one of the files."""
+        if isinstance(error, SyntaxError) and _real(error.filename or "") in map(_real, self.paths):
+            return f"{self._given(error.filename or '')}:{error.lineno or 1}"
+        cause: BaseException | None = error
+        while cause is not None:
+            for frame in reversed(traceback.extract_tb(cause.__traceback__)):
+                if _real(frame.filename) in map(_real, self.paths):
+                    return f"{self._given(frame.filename)}:{frame.lineno}"
+            cause = cause.__cause__ or cause.__context__
+        return None
+
+    def _defined(self, message: str) -> str | None:
+        """FILE:LINE of the property whose name the message begins with."""
+        for function, name in zip(self.functions, self.names, strict=True):
+            if message.startswith((f"{name}:", f"{name} (")):
+                return f"{self._given(function.__code__.co_filename)}:{function.__code__.co_firstlineno}"
+        return None
+
+    def _given(self, filename: str) -> str:
+        """The file as the user called it."""
+        return next((path for path in self.paths if _real(path) == _real(filename)), filename)
 
 
-def names(properties: Sequence[UserProperty]) -> tuple[str, ...]:
-    """What the properties are called."""
-    return tuple(prop.__property__(None).name for prop in properties)  # type: ignore[attr-defined]
+def load_properties(paths: Sequence[str]) -> UserProperties:
+    """Run these files and collect what they mark. Raises BadProperties."""
+    functions: list[Callable[..., Any]] = []
+    for number, path in enumerate(paths):
+        with UserProperties((path,)).blamed():
+            functions += _run(path, number)
+    return UserProperties(tuple(paths), tuple(functions))
 
 
-def _load(path: str, number: int) -> list[UserProperty]:
-    with blamed([path]):
-        if not Path(path).is_file():
-            raise BadProperties(f"{path}:1: {'not a file' if Path(path).exists() else 'no such file'}")
-        found = importlib.util.spec_from_file_location(f"eoscheck_user_properties_{number}", path)
-        if found is None or found.loader is None:
-            raise BadProperties(f"{path}:1: not a Python file (its name must end in .py)")
-        module = importlib.util.module_from_spec(found)
-        found.loader.exec_module(module)
+def _run(path: str, number: int) -> list[Callable[..., Any]]:
+    if not Path(path).is_file():
+        raise BadProperties(f"{path}:1: {'not a file' if Path(path).exists() else 'no such file'}")
+    found = importlib.util.spec_from_file_location(f"eoscheck_user_properties_{number}", path)
+    if found is None or found.loader is None:
+        raise BadProperties(f"{path}:1: not a Python file (its name must end in .py)")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
     marked = [value for value in vars(module).values() if hasattr(value, "__property__")]
     if not marked:
         raise BadProperties(f"{path}:1: no function is marked @always, @at_rest, @sometimes or @eventually")
     return marked
 
 
-@contextmanager
-def blamed(paths: Sequence[str]) -> Iterator[None]:
-    """Turn an exception that came out of one of these files into BadProperties, with its line there."""
-    try:
-        yield
-    except BadProperties:
-        raise
-    except Exception as error:
-        place = _place(error, paths)
-        if place is None:
-            raise
-        raise BadProperties(f"{place}: {_message(error)}") from error
-
-
-def _place(error: BaseException, paths: Sequence[str]) -> str | None:
-    files = {str(Path(path).resolve()): path for path in paths}
-    if isinstance(error, SyntaxError) and error.filename in {*files, *paths}:
-        return f"{error.filename}:{error.lineno or 1}"
-    cause: BaseException | None = error
-    while cause is not None:
-        for frame in reversed(traceback.extract_tb(cause.__traceback__)):
-            given = files.get(str(Path(frame.filename).resolve()))
-            if given:
-                return f"{given}:{frame.lineno}"
-        cause = cause.__cause__ or cause.__context__
-    return None
+def _real(path: str) -> str:
+    return str(Path(path).resolve())
 
 
 def _message(error: BaseException) -> str:
-    # The tracer wraps what an action raised; what the user wrote is at the bottom.
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return " ".join(f"{type(error).__name__}: {text}".split())
-
-
-def probe(model: Model, properties: Sequence[UserProperty], paths: Sequence[str]) -> None:
-    """Ask each user property once, in the initial state, so that a mistake in it is told in its own words."""
-    mine = set(names(properties))
-    model.memory = ConcreteMemory(model.initial)
-    for prop in model.properties:
-        if prop.name.partition("@")[0] in mine or prop.name in mine:
-            with blamed(paths):
-                _check_answer(prop, prop.check(), paths)
-
-
-def _check_answer(prop: Property, answer: Any, paths: Sequence[str]) -> None:
-    if prop.kind in ("always", "at-rest"):
-        good, wanted = answer is None or isinstance(answer, Witness), "None, or a Witness in a bad state"
-    else:
-        good, wanted = answer is None or isinstance(answer, bool | Witness), "True or False"
-    if not good:
-        where = f"{paths[0]}:1" if len(paths) == 1 else f"{', '.join(paths)}"
-        raise BadProperties(f"{where}: {prop.name} must return {wanted}, not {answer!r}")

@@ -205,7 +205,7 @@ def unfinished(found: Exploration) -> str:
     why = {
         "interrupted": "interrupted",
         "states": f"stopped at {found.states:,} states",
-        "depth": f"stopped at depth {found.depth}",
+        "depth": f"stopped after {found.depth - 1} steps",
         "seconds": f"stopped after {found.seconds:.0f} s",
         "memory": "stopped at the limit of memory",
         "decided": "stopped, every property being violated",

@@ -1,8 +1,8 @@
 """What an action must not do: input and output, loops without end, luck, and `is` on a value of the state.
 
-Most of it is read from the code before it runs: names that stand for a clock, luck or output, and `is` where a state
-variable would be equal but never the same object (`self.phase is Phase.DONE`, `case True`). What is opened in spite of
-that Python tells by itself (audit events), and a thread ends a path that takes too long.
+Most of it is read from the code before it runs: names that stand for a clock, luck or output, and `is` where
+a state variable would be equal but never the same object (`self.phase is Phase.DONE`, `case True`). What is
+opened in spite of that Python tells by itself (audit events), and a thread ends a path that takes too long.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from eoscheck.checker.symbols import TraceError
 from eoscheck.model import domains, language, memory, values
 
 SECONDS_PER_PATH = 10.0
-FORBIDDEN = frozenset(
-    "asyncio datetime io logging os pathlib posix random secrets shutil socket subprocess sys tempfile threading "
-    "time urllib uuid _io _random _socket".split()
-)
+CLOCK_AND_LUCK = {"asyncio", "datetime", "logging", "random", "secrets", "threading", "time"}
+OUTSIDE = {"io", "os", "pathlib", "posix", "shutil", "socket", "subprocess", "sys", "tempfile"}
+FORBIDDEN = CLOCK_AND_LUCK | OUTSIDE | {"uuid", "urllib", "_random", "_io", "_socket"}
 TALK = frozenset(("breakpoint", "eval", "exec", "input", "open", "print"))
 EVENTS = frozenset(("open", "os", "shutil", "socket", "subprocess", "tempfile", "urllib"))
 OURS = frozenset(module.__file__ for module in (domains, language, memory, values))
@@ -92,8 +91,11 @@ def _faults(code: CodeType, names: _Names) -> Iterator[tuple[str, int | None]]:
         line = step.positions.lineno if step.positions else None
         value = names.get(step.argval) if step.opname in ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME") else None
         if value is not None and _forbidden(value):
-            yield f"an action must not do input or output, ask the clock or try its luck ({step.argval})", line
-        if step.opname == "IS_OP" and _is_value(*before, names):
+            yield (
+                f"an action must not do input or output, ask the clock or try its luck ({step.argval})",
+                line,
+            )
+        if step.opname == "IS_OP" and _is_value(before, names):
             yield "`is` (or `case True`) asks for the same object; compare values with ==", line
         if step.opname != "CACHE":
             before = [before[1], step]
@@ -102,15 +104,17 @@ def _faults(code: CodeType, names: _Names) -> Iterator[tuple[str, int | None]]:
 def _forbidden(value: Any) -> bool:
     if isinstance(value, ModuleType):
         return value.__name__.split(".")[0] in FORBIDDEN
-    if isinstance(value, MethodType | type(len)) and not isinstance(value.__self__, ModuleType | type(None)):
-        return type(value.__self__).__module__ in FORBIDDEN
+    owner = getattr(value, "__self__", None)  # random.random is a method of an object of random
+    if owner is not None and type(owner).__module__ in FORBIDDEN:
+        return True
     if not callable(value):
         return False
     return getattr(value, "__module__", None) in FORBIDDEN or any(value is vars(builtins)[t] for t in TALK)
 
 
-def _is_value(owner: Any, operand: Any, names: _Names) -> bool:
+def _is_value(before: list[Any], names: _Names) -> bool:
     """Is the right operand of `is`, loaded by these two instructions, a value that variables can have?"""
+    owner, operand = before
     if operand is None:
         return False
     if operand.opname == "LOAD_CONST":
@@ -171,7 +175,9 @@ class Watchdog:
             return body()
         finally:
             with self._lock:
-                if self._deadline is None:  # it has barked; where that was not heard yet, it must not be later
+                if (
+                    self._deadline is None
+                ):  # it has barked; where that was not heard yet, it must not be later
                     _bark(self._thread, None)
                 self._deadline = None
 
@@ -191,4 +197,6 @@ class Unbounded(TraceError):
 
 
 def _bark(thread: int, error: type[BaseException] | None) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error) if error else None)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), ctypes.py_object(error) if error else None
+    )

@@ -42,7 +42,7 @@ def command(
     if as_json:
         emit_json(_json(done, interrupted))
     else:
-        emit(summary_line(done, time.monotonic() - started, style))
+        emit(summary_line(done, len(specs), time.monotonic() - started, style))
     return INTERRUPTED if interrupted else worst(c.code for c in done)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from eoscheck.checker.examine import Examination, examine, limits_of
 from eoscheck.checker.prepare import prepare
-from eoscheck.checker.userproperties import blamed
+from eoscheck.checker.userproperties import load_properties
 from eoscheck.cli.options import save, screen, subject, trace_folder
 from eoscheck.cli.output import Progress, emit, emit_json
 from eoscheck.gen.screen import Style
@@ -42,7 +42,8 @@ def command(
     (a limit was reached), 4 vacuous.
     """
     folder = trace_folder(spec, out)
-    pipeline = prepare(spec, files, wanted)
+    mine = load_properties(files)
+    pipeline = prepare(spec, mine, wanted)
     bounds = limits_of(
         pipeline.spec,
         states=limits["max_states"],
@@ -50,7 +51,7 @@ def command(
         seconds=limits["seconds"],
         memory_mb=limits["memory"],
     )
-    with Progress(quiet=style.quiet) as progress, blamed(files):
+    with Progress(quiet=style.quiet) as progress, mine.blamed():
         found = examine(pipeline, bounds, engine, progress)
     again = ["explore", spec, *(word for file in files for word in ("--properties", file))]
     return report(found, folder, again, style, as_json)

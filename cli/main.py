@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import re
 import signal
 import sys
 import traceback
@@ -117,7 +118,7 @@ def _usage(error: click.UsageError) -> str:
             name for p in error.ctx.command.get_params(error.ctx) for name in p.opts if name.startswith("--")
         ]
         return f"no option {error.option_name!r}{_near(error.option_name, known)}"
-    message = error.format_message().rstrip(".")
+    message = re.sub(r"(?<=[\w')])\.$", "", error.format_message())
     return message[:1].lower() + message[1:]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from eoscheck.checker.prepare import prepare
 from eoscheck.checker.simulate import Walks, simulate
-from eoscheck.checker.userproperties import blamed
+from eoscheck.checker.userproperties import load_properties
 from eoscheck.cli.explore import report
 from eoscheck.cli.options import screen, subject, trace_folder
 from eoscheck.cli.output import Progress
@@ -40,8 +40,9 @@ def command(
     a violation was met, else 3.
     """
     folder = trace_folder(spec, out)
-    pipeline = prepare(spec, files, wanted)
-    with Progress(quiet=style.quiet) as progress, blamed(files):
+    mine = load_properties(files)
+    pipeline = prepare(spec, mine, wanted)
+    with Progress(quiet=style.quiet) as progress, mine.blamed():
         found = simulate(pipeline, Walks(walks, depth, seed), engine, progress)
     numbers = ["--walks", str(walks), "--depth", str(depth), "--seed", str(seed)]
     again = ["simulate", spec, *(word for file in files for word in ("--properties", file)), *numbers]

@@ -124,9 +124,10 @@ def list_text(style: Style) -> str:
     parts: list[RenderableType] = []
     for title, kind in KINDS.items():
         grid = Table.grid(padding=(0, 2), pad_edge=True)
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="ellipsis", no_wrap=True, style="dim")
-        for entry in kind():
-            grid.add_row(entry.name, entry.first)
+        entries = kind()
+        grid.add_column(no_wrap=True, min_width=max((len(e.name) + 4 for e in entries), default=1))
+        grid.add_column(no_wrap=True, style="dim")
+        for entry in entries:
+            grid.add_row(entry.name, Text(entry.first, overflow="ellipsis"))
         parts += [Text(), Text(title, "bold"), grid] if parts else [Text(title, "bold"), grid]
     return paint(parts, style)

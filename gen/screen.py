@@ -13,9 +13,14 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 NARROWEST, WIDEST = 40, 120
 """Columns: below, nothing fits; above, lines are too long to read."""
+
+
+GLUE = "\ue000"
+"""A space at which a line must not be broken (a no-break space is one to rich)."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def style_for(stream: TextIO, *, no_color: bool = False, full: bool = False, ver
 
 
 def paint(parts: Iterable[RenderableType], style: Style) -> str:
-    """The text of renderables, without spaces at the ends of lines; "" of nothing."""
+    """The text of renderables, without spaces at the ends of lines. A Text with `no_wrap` is never broken."""
     out = io.StringIO()
     console = Console(
         file=out,
@@ -74,13 +79,19 @@ def paint(parts: Iterable[RenderableType], style: Style) -> str:
         _environ={},
     )
     for part in parts:
-        console.print(part)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+        console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
+    text = out.getvalue().replace(GLUE, " ")
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def glued(text: str) -> str:
+    """The text in a form that is not wrapped."""
+    return text.replace(" ", GLUE)
 
 
 def printable(text: str) -> str:
     """The text without characters that a terminal would act upon (a trace file may hold any)."""
-    return "".join(c if c.isprintable() else " " if c in "\n\t" else "\ufffd" for c in text)
+    return "".join(c if c.isprintable() or c == GLUE else " " if c in "\n\t" else "\ufffd" for c in text)
 
 
 _ASCII = str.maketrans({"✓": "+", "✗": "x", "○": "o", "→": "->", "…": "...", "–": "-", "—": "-"})

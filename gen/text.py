@@ -16,7 +16,7 @@ from typing import Any
 from eoscheck.checker.checking import Checked
 from eoscheck.checker.counterexample import Step, Trace
 from eoscheck.checker.verdict import PropertyVerdict, Result
-from eoscheck.gen.screen import Style, paint, printable
+from eoscheck.gen.screen import Style, glued, paint, printable
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -83,13 +83,13 @@ def _head(result: Result) -> RenderableType:
 
 def _bounds(result: Result) -> list[RenderableType]:
     bounds = result.bounds
-    faults = ", ".join(f"{name} <= {budget}" for name, budget in bounds["faults"].items()) or "none"
+    budgets = [glued(f"{name} <= {budget}") for name, budget in bounds["faults"].items()]
     pairs = [
-        f"Kafka {bounds['kafka']}",
-        f"records {bounds['records']}",
-        *(f"{name} x {n}" for name, n in bounds["instances"].items()),
-        f"faults: {faults}",
-        *(f"{name} {n:,}" for name, n in bounds["limits"].items() if n is not None),
+        glued(f"Kafka {bounds['kafka']}"),
+        glued(f"records {bounds['records']}"),
+        *(glued(f"{name} x {n}") for name, n in bounds["instances"].items()),
+        glued("faults: ") + (", ".join(budgets) or "none"),
+        *(glued(f"{name} {n:,}") for name, n in bounds["limits"].items() if n is not None),
     ]
     return [Padding(Text(printable("   ".join(pairs)), "dim"), (0, 0, 0, 2))]
 
@@ -107,7 +107,7 @@ def _figures(result: Result) -> RenderableType:
         rate,
         kept,
     ]
-    return Padding(Text("   ".join(f for f in figures if f)), (0, 0, 0, 2))
+    return Padding(Text("   ".join(glued(f) for f in figures if f)), (0, 0, 0, 2))
 
 
 def _rows(result: Result) -> RenderableType:
@@ -146,9 +146,8 @@ def _checked(result: Result) -> str:
     counts = {kind: sum(p.kind == kind for p in result.properties) for kind in KINDS}
     parts = [f"+ {word} {counts[kind]}" for kind, word in KINDS.items() if kind in result.checked]
     parts += [f"- {KINDS[kind]} ({why})" for kind, why in result.unchecked.items()]
-    return "   ".join(
-        [*parts, *(f"- {word} (none asked)" for kind, word in KINDS.items() if not counts[kind])]
-    )
+    parts += [f"- {word} (none asked)" for kind, word in KINDS.items() if not counts[kind]]
+    return "   ".join(map(glued, parts))
 
 
 def _labelled(rows: Iterable[tuple[str, str]]) -> RenderableType:
@@ -178,7 +177,7 @@ def _counterexample(
 
 def _unbroken(label: str, text: str) -> RenderableType:
     """A line to be copied: it is never wrapped."""
-    return Text.assemble((f"  {label:<9}  ", "dim"), printable(text), no_wrap=True, overflow="ignore")
+    return Text.assemble((f"  {label:<9}  ", "dim"), printable(text), no_wrap=True)
 
 
 def _claim(trace: Trace) -> RenderableType:
@@ -252,10 +251,8 @@ def checked_line(checked: Checked, width: int, style: Style) -> str:
     if checked.result:
         figures = f"{checked.result.states:>12,} states  {checked.result.seconds:>7.2f} s"
     tail = "  nothing expected" if checked.result and not checked.expected else ""
-    line = Text.assemble(
-        (f"{word:<11}", color), f" {printable(checked.path):<{width}}  {figures}", (tail, "dim")
-    )
-    line.no_wrap, line.overflow = True, "ignore"
+    head = f" {printable(checked.path):<{width}}  {figures}"
+    line = Text.assemble((f"{word:<11}", color), head, (tail, "dim"), no_wrap=True)
     reasons = [checked.error] if checked.error else [str(d) for d in checked.differences]
     below = [Padding(Text(printable(reason)), (0, 0, 0, 12)) for reason in reasons]
     return paint([line, *below], style)
@@ -271,8 +268,8 @@ def _checked_mark(checked: Checked) -> tuple[str, str]:
     return ("✓ expected", "green") if checked.expected else ("✓ explored", "green")
 
 
-def summary_line(all_checked: Sequence[Checked], seconds: float, style: Style) -> str:
-    """The last line of a `check`."""
+def summary_line(all_checked: Sequence[Checked], total: int, seconds: float, style: Style) -> str:
+    """The last line of a `check` of `total` specs, not all of which it may have come to."""
     counts = Counter(_checked_mark(c)[0].split()[1] for c in all_checked)
     words = {
         "expected": "as expected",
@@ -282,6 +279,5 @@ def summary_line(all_checked: Sequence[Checked], seconds: float, style: Style) -
         "explored": "with nothing expected",
     }
     shown = ", ".join(f"{counts[mark]} {word}" for mark, word in words.items() if counts[mark])
-    return paint(
-        [Text(f"{len(all_checked)} specs in {seconds:.1f} s: {shown or 'nothing checked'}", "bold")], style
-    )
+    number = f"{total}" if len(all_checked) == total else f"{len(all_checked)} of {total}"
+    return paint([Text(f"{number} specs in {seconds:.1f} s: {shown or 'nothing checked'}", "bold")], style)

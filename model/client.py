@@ -75,6 +75,9 @@ class Client(Component):
     def in_turn(self, wire: Wire) -> None:
         """Guard: requests of one connection are handled in the order in which they were sent."""
 
+    def disconnected(self, wire: Wire) -> None:
+        """The connection broke while `wire` waited: whatever was sent behind it on the connection is lost with it."""
+
     def describe(self, request: Any) -> str:
         return f"input {request.value}"
 

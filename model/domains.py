@@ -1,7 +1,8 @@
 """Domains: which values a variable can have, and where in the state they lie.
 
-A state is a row of cells, one small number (0..255) per scalar. A *region* is a run of cells with one domain: a
-scalar is a region of length 1, an array or one field of a log is a longer one, addressed by an index.
+A state is a row of cells, one small number (0..255) per scalar. A *region* is a run of cells with one
+domain: a scalar is a region of length 1, an array or one field of a log is a longer one, addressed by an
+index.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Out(Exception):
         self.place = _named(frame.f_code.co_filename, frame.f_lineno) if frame else ""
 
 
-LANGUAGE = tuple(f"eoscheck.model.{module}" for module in ("domains", "language", "memory", "values"))
+LANGUAGE = tuple(
+    f"eoscheck.model.{module}" for module in ("declarations", "domains", "language", "memory", "values")
+)
 
 
 def _ours(frame: FrameType) -> bool:
@@ -51,7 +54,8 @@ def _named(file: str, line: int) -> str:
 
 
 def place(error: BaseException, home: Any) -> str:
-    """FILE:LINE of the line of the model that led to `error`; that of the function `home` where there is none."""
+    """FILE:LINE of the line of the model that led to `error`; that of the function `home` where there is
+    none."""
     found = _named(home.__code__.co_filename, home.__code__.co_firstlineno)
     step = error.__traceback__
     while step is not None:
@@ -68,8 +72,8 @@ def _codes(members: type[enum.Enum]) -> dict[enum.Enum, int]:
 
 @dataclass(frozen=True)
 class Domain:
-    """A finite set of scalars, coded as lo..hi. `type` is bool, int, an Enum class, or Ref; `targets` are the values
-    of the last two."""
+    """A finite set of scalars, coded as lo..hi. `type` is bool, int, an Enum class, or Ref; `targets` are
+    the values of the last two."""
 
     lo: int
     hi: int
@@ -135,7 +139,8 @@ class Array:
 
 @dataclass(frozen=True)
 class Log:
-    """A sequence of records (a dict of field name to scalar domain) that grows at its end, at most `capacity` long."""
+    """A sequence of records (a dict of field name to scalar domain) that grows at its end, at most
+    `capacity` long."""
 
     record: dict[str, Any]
     capacity: int
@@ -150,7 +155,7 @@ def scalar(spec: Any) -> Domain:
             raise DomainError(f"{spec} is not a run of numbers within 0..{LARGEST}")
         return Domain(spec[0], spec[-1], int)
     targets: tuple[Any, ...] = ()
-    if isinstance(spec, enum.EnumMeta) and not issubclass(spec, enum.Flag):
+    if isinstance(spec, enum.EnumMeta) and enum.Flag not in spec.__mro__:
         targets = tuple(spec)
     elif isinstance(spec, Ref):
         targets = spec.targets

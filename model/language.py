@@ -15,14 +15,21 @@ commands are made). Which of the two is decided by the memory that the model hol
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from eoscheck.model.domains import Array, DomainError, Log, Out, Ref, Region, scalar
+from eoscheck.model.declarations import (
+    ActionInfo,
+    DefinitionError,
+    Var,
+    action,
+    check_domain,
+    check_words,
+    where_declared,
+)
+from eoscheck.model.domains import Array, Log, Out, Ref, Region, scalar
 from eoscheck.model.memory import (
     ArrayView,
     ConcreteMemory,
@@ -33,137 +40,6 @@ from eoscheck.model.memory import (
     did_you_mean,
 )
 from eoscheck.model.values import Disabled, Witness, any_of
-
-
-class DefinitionError(TypeError):
-    """A component, action or property is declared in a way that cannot be meant."""
-
-
-class Var:
-    """A bounded state variable of a component.
-
-    domain   bool, range(n), an Enum class, Ref(...), Array(...), Log(...); or a function of the component
-    init     initial value of each scalar in it (default: False, the smallest number, the first member, None)
-    durable  survives a crash of the process that the component belongs to
-    ghost    bookkeeping for properties; Kafka has no such thing, no action may decide anything by it
-    """
-
-    def __init__(
-        self, domain: Any = None, init: Any = None, *, durable: bool = False, ghost: bool = False, **unknown: Any
-    ) -> None:
-        self.domain, self.init, self.durable, self.ghost = domain, init, durable, ghost
-        self.unknown = unknown
-        frame = sys._getframe(1)
-        self.name, self.place = "", f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, obj: Any, owner: type) -> Any:
-        return self if obj is None else obj._view_of(self.name).get()
-
-    def __set__(self, obj: Any, value: Any) -> None:
-        obj._view_of(self.name).set(value)
-
-    def check(self, owner: type) -> None:
-        """Raise DefinitionError where the declaration cannot be meant."""
-        where = f"{owner.__qualname__}.{self.name} ({self.place})"
-        _check_words(where, self.unknown, ("domain", "init", "durable", "ghost"))
-        if self.name.startswith("_"):
-            raise DefinitionError(f"{where}: a variable's name must not begin with an underscore")
-        if hasattr(Component, self.name):
-            raise DefinitionError(f"{where}: every component has a {self.name!r} of another kind")
-        if not inspect.isfunction(self.domain):
-            _check_domain(where, self.domain, self.init)
-
-
-def _check_words(where: str, given: Iterable[str], known: Iterable[str]) -> None:
-    for word in given:
-        raise DefinitionError(f"{where}: unknown keyword {word!r}{did_you_mean(word, known)}")
-
-
-def _check_domain(where: str, domain: Any, init: Any) -> None:
-    try:
-        if isinstance(domain, Array | Log):
-            size = domain.count if isinstance(domain, Array) else domain.capacity
-            if not isinstance(size, int) or size < 1:
-                raise DomainError(f"{size!r} is not a number of elements, 1 at least")
-            domain = domain.element if isinstance(domain, Array) else domain.record
-            if isinstance(domain, dict):
-                _check_record(domain, init)
-                return
-        if init is not None and scalar(domain).encode(init) is None:
-            raise DomainError(f"init {init!r} is outside {scalar(domain)}")
-        scalar(domain)
-    except DomainError as error:
-        raise DefinitionError(f"{where}: {error}") from None
-
-
-def _check_record(record: dict[str, Any], init: Any) -> None:
-    if init is not None:
-        raise DomainError("every field of a record begins with its first value; init is for scalars")
-    if not record:
-        raise DomainError("a record has at least one field")
-    for name, spec in record.items():
-        if not name.isidentifier() or name.startswith("_"):
-            raise DomainError(f"{name!r} cannot be the name of a field")
-        scalar(spec)
-
-
-@dataclass(frozen=True)
-class ActionInfo:
-    """The marks that `@action` left on a method.
-
-    each   function of the component: the argument tuples that the action is instantiated for
-    only   function of the component: whether the action exists at all in this configuration
-    fault  the fault this action is; taking it uses up one of the budget
-    api    the Kafka request that the step stands for, as Kafka names it
-    """
-
-    each: Callable[[Any], Iterable[tuple[Any, ...]]] | None
-    fault: str | None
-    api: str | None
-    only: Callable[[Any], bool] | None = None
-
-
-def action(
-    function: Any = None,
-    *,
-    each: Any = None,
-    only: Any = None,
-    fault: str | None = None,
-    api: str | None = None,
-    **unknown: Any,
-) -> Any:
-    """Mark a method as an action: something that can happen in one indivisible step."""
-
-    def mark(method: Any) -> Any:
-        where = _where(method)
-        _check_words(where, unknown, ("each", "only", "fault", "api"))
-        if not inspect.isfunction(method):
-            raise DefinitionError(f"{where}: @action goes directly on a method (above @property and the like)")
-        if inspect.isgeneratorfunction(method) or inspect.iscoroutinefunction(method):
-            raise DefinitionError(f"{where}: an action is one step; it cannot yield or await")
-        parameters = list(inspect.signature(method).parameters.values())
-        if not parameters or parameters[0].name != "self":
-            raise DefinitionError(f"{where}: an action is a method; its first parameter is self")
-        if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-            raise DefinitionError(f"{where}: an action names its parameters; *args cannot be enumerated")
-        if len(parameters) > 1 and each is None:
-            raise DefinitionError(f"{where}: it has parameters, say their values: @action(each=lambda self: ...)")
-        if len(parameters) == 1 and each is not None:
-            raise DefinitionError(f"{where}: each gives values for parameters, and it has none")
-        method.__dict__["__action__"] = ActionInfo(each, fault, api, only)
-        return method
-
-    return mark if function is None else mark(function)
-
-
-def _where(function: Any) -> str:
-    """Qualified name and FILE:LINE of what is being declared."""
-    name = str(getattr(function, "__qualname__", repr(function)))
-    code = getattr(function, "__code__", None)
-    return f"{name} ({Path(code.co_filename).name}:{code.co_firstlineno})" if code else name
 
 
 class Component:
@@ -181,16 +57,24 @@ class Component:
         actions: dict[str, ActionInfo] = {}
         for base in reversed(cls.__mro__):
             for name, value in vars(base).items():
-                kind = "variable" if isinstance(value, Var) else "action" if hasattr(value, "__action__") else None
+                kind = (
+                    "variable"
+                    if isinstance(value, Var)
+                    else "action"
+                    if hasattr(value, "__action__")
+                    else None
+                )
                 hidden = "variable" if name in variables else "action" if name in actions else None
                 if hidden and kind != hidden:
                     raise DefinitionError(f"{cls.__qualname__}.{name}: hides the {hidden} of that name")
+                if kind and hasattr(Component, name):
+                    raise DefinitionError(
+                        f"{cls.__qualname__}.{name}: every component has a {name!r} already"
+                    )
                 if isinstance(value, Var):
                     value.check(cls)
                     variables[name] = value
                 elif kind:
-                    if hasattr(Component, name):
-                        raise DefinitionError(f"{_where(value)}: every component has a {name!r} of another kind")
                     actions[name] = value.__action__
         cls._variables, cls._actions = variables, actions
 
@@ -214,14 +98,17 @@ class Component:
     def _view_of(self, name: str) -> Any:
         if "_views" not in self.__dict__:
             kind = type(self).__qualname__
-            raise AttributeError(f"{kind}.{name} has a value only in a model; the first one is Var(..., init=...)")
+            raise AttributeError(
+                f"{kind}.{name} has a value only in a model; the first one is Var(..., init=...)"
+            )
         return self._views[name]
 
     def begin(self) -> None:
         """Make this component's part of the initial state, where that is not what a crash leaves behind."""
 
     def lose_volatile(self) -> None:
-        """What a crash of its process does to a component: every variable that is not durable is as at the start."""
+        """What a crash of its process does to a component: every variable that is not durable is as at the
+        start."""
         for name, variable in self._variables.items():
             if not variable.durable and not variable.ghost:
                 self._views[name].reset()
@@ -229,7 +116,8 @@ class Component:
 
 @dataclass(frozen=True, eq=False)
 class Action:
-    """One action of one component for one choice of arguments: the unit of interleaving, of fairness and of coverage."""
+    """One action of one component for one choice of arguments: the unit of interleaving, of fairness and of
+    coverage."""
 
     component: Component
     method: str
@@ -255,9 +143,9 @@ class Action:
 class Property:
     """Something that is checked.
 
-    kind       "always" (check gives a Witness in a bad state), "at-rest" (the same, asked only where nothing but a
-               fault can happen any more), "sometimes" (check must be true or a Witness somewhere), "eventually"
-               (check is true again and again in every fair execution)
+    kind       "always" (check gives a Witness in a bad state), "at-rest" (the same, asked only where nothing
+               but a fault can happen any more), "sometimes" (check must be true or a Witness somewhere),
+               "eventually" (check is true again and again in every fair execution)
     premise    true in states where the property says something; never true means the result is vacuous
     says       the sentence a user would say
     """
@@ -270,10 +158,12 @@ class Property:
 
 
 def _declare(kind: str) -> Callable[..., Any]:
-    def decorator(function: Any = None, *, premise: Any = None, name: str | None = None, **unknown: Any) -> Any:
+    def decorator(
+        function: Any = None, *, premise: Any = None, name: str | None = None, **unknown: Any
+    ) -> Any:
         def mark(check: Any) -> Any:
-            where = _where(check)
-            _check_words(where, unknown, ("premise", "name"))
+            where = where_declared(check)
+            check_words(where, unknown, ("premise", "name"))
             for part in (check, premise) if premise else (check,):
                 if not inspect.isfunction(part) or len(inspect.signature(part).parameters) != 1:
                     raise DefinitionError(f"{where}: a property is a function of one argument, the pipeline")
@@ -299,16 +189,17 @@ at_rest = _declare("at-rest")
 sometimes = _declare("sometimes")
 """Declare a goal: a function of the pipeline that must be true in some reachable state."""
 eventually = _declare("eventually")
-"""Declare a liveness property: a function of the pipeline that becomes true again and again, under weak fairness."""
+"""Declare a liveness property: a function of the pipeline that becomes true again and again, under weak
+fairness."""
 
 
 class Budgets(Component):
     """How many of each fault have happened. The search never exceeds the budget of the spec."""
 
-    def __init__(self, budgets: dict[str, int]) -> None:
+    def __init__(self, budgets: dict[str, int], together: int | None, uncounted: Sequence[str]) -> None:
         self.name = "faults"
         self.names = tuple(budgets)
-        self.budgets = budgets
+        self.budgets, self.together, self.uncounted = budgets, together, uncounted
 
     used = Var(lambda self: Array(range(max(self.budgets.values()) + 1), len(self.names)), durable=True)
 
@@ -317,13 +208,20 @@ class Budgets(Component):
         index = self.names.index(fault)
         if not self.used[index] < self.budgets[fault]:
             raise Disabled
+        if self.together is not None and fault not in self.uncounted:
+            spent: Any = sum(self.used[i] for i, name in enumerate(self.names) if name not in self.uncounted)
+            if not spent < self.together:
+                raise Disabled
         self.used[index] = self.used[index] + 1
 
 
 class Model:
     """Components wired together: the layout of states, the initial state, the actions and the properties.
 
-    budgets: how many of each fault one execution may contain. Actions that are a fault without budget do not exist.
+    budgets    how many of each fault one execution may contain; an action that is a fault without budget
+               does not exist
+    together   how many faults one execution may contain in all, but for those `uncounted`, which follow from
+               others
     """
 
     memory: Memory
@@ -333,9 +231,11 @@ class Model:
         components: Sequence[Component],
         properties: Sequence[Property] = (),
         budgets: dict[str, int] | None = None,
+        together: int | None = None,
+        uncounted: Sequence[str] = (),
     ) -> None:
         allowed = {fault: n for fault, n in (budgets or {}).items() if n > 0}
-        self.budgets = Budgets(allowed) if allowed else None
+        self.budgets = Budgets(allowed, together, uncounted) if allowed else None
         self.components = [*components, *([self.budgets] if self.budgets else [])]
         self.properties = list(properties)
         self.regions: list[Region] = []
@@ -354,7 +254,7 @@ class Model:
         views: dict[str, Any] = {}
         for name, variable in component._variables.items():
             domain = variable.domain(component) if inspect.isfunction(variable.domain) else variable.domain
-            _check_domain(f"{kind}.{name} ({variable.place})", domain, variable.init)
+            check_domain(f"{kind}.{name} ({variable.place})", domain, variable.init)
             views[name] = self._view(component, f"{component.name}.{name}", domain, variable)
         component.__dict__.update(_model=self, _views=views)
 
@@ -376,9 +276,7 @@ class Model:
     ) -> dict[str, Region]:
         return {f: self._region(owner, f"{name}.{f}", count, s, None, variable) for f, s in record.items()}
 
-    def _region(
-        self, owner: Component, name: str, count: int, spec: Any, init: Any, variable: Var
-    ) -> Region:
+    def _region(self, owner: Component, name: str, count: int, spec: Any, init: Any, variable: Var) -> Region:
         domain = scalar(spec)
         code = domain.lo if init is None else domain.encode(init)
         assert code is not None
@@ -390,7 +288,8 @@ class Model:
 
     def _check_names(self) -> None:
         seen: set[str] = set()
-        for name in (part.name for part in [*self.components, *self.actions, *self.properties]):
+        names = [c.name for c in self.components] + [a.name for a in self.actions]
+        for name in names + [p.name for p in self.properties]:
             if name in seen:
                 raise DefinitionError(f"two parts of the model are called {name!r}")
             seen.add(name)
@@ -428,7 +327,28 @@ def _actions_of(component: Component, budgets: dict[str, int]) -> Iterator[Actio
 
 
 __all__ = [
-    "Action", "ActionInfo", "Array", "ArrayView", "Budgets", "Component", "ConcreteMemory", "DefinitionError",
-    "Log", "LogView", "Memory", "Model", "Property", "RecordView", "Ref", "Var", "Witness", "action", "always",
-    "any_of", "at_rest", "did_you_mean", "eventually", "sometimes",
+    "Action",
+    "ActionInfo",
+    "Array",
+    "ArrayView",
+    "Budgets",
+    "Component",
+    "ConcreteMemory",
+    "DefinitionError",
+    "Log",
+    "LogView",
+    "Memory",
+    "Model",
+    "Property",
+    "RecordView",
+    "Ref",
+    "Var",
+    "Witness",
+    "action",
+    "always",
+    "any_of",
+    "at_rest",
+    "did_you_mean",
+    "eventually",
+    "sometimes",
 ]

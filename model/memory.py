@@ -1,7 +1,8 @@
 """Where variables live while an action runs, and what a component sees of them when it says `self.x`.
 
-A memory answers loads and stores of cells; the concrete one below holds plain values, the tracer has one of terms.
-The views turn `self.x`, `self.x[i]`, `self.log[i].field` into loads and stores; they hold no state themselves.
+A memory answers loads and stores of cells; the concrete one below holds plain values, the tracer has one of
+terms. The views turn `self.x`, `self.x[i]`, `self.log[i].field` into loads and stores; they hold no state
+themselves.
 """
 
 from __future__ import annotations
@@ -146,7 +147,8 @@ class ArrayView:
 
 
 class LogView(ArrayView):
-    """A log: `append(field=value, ...)`, `length`, `log[i].field`, `truncate(length)`, `for record in log`."""
+    """A log: `append(field=value, ...)`, `length`, `log[i].field`, `truncate(length)`, `for record in
+    log`."""
 
     __slots__ = ("_length",)
 
@@ -206,4 +208,3 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(word, list(choices), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-

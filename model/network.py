@@ -84,6 +84,7 @@ class Wire(Component):
             self.phase, self.error = Phase.ANSWERED, Error.NO_ANSWER
         else:
             self.close()
+        self.client.disconnected(self)
 
     @action(fault="lost-request")
     def lose_request(self) -> None:
@@ -97,6 +98,7 @@ class Wire(Component):
         when(self.error != Error.NO_ANSWER)
         say(f"the broker's answer to {self.request[0].api.value} is lost: {self.client.name} never hears of it")
         self.error = Error.NO_ANSWER
+        self.client.disconnected(self)
 
     @action(fault="delayed-request", only=lambda self: self.late_allowed)
     def delay_request(self) -> None:

@@ -162,7 +162,8 @@ class Partition(Component):
         known, last = self.epochs[pid], self.sequences[pid]
         same_epoch = known == epoch + 1
         # Answering a retry of one of the retained batches with its old offset is what makes a producer idempotent.
-        if same_epoch & (last != 0) & (sequence + 1 <= last) & (last < sequence + 1 + RETAINED_BATCHES):
+        recent = same_epoch & (last != 0) & (last < sequence + 1 + RETAINED_BATCHES)
+        if recent & self._appended(pid, epoch, sequence):
             say(f"{self.name} has this batch already (producer id {pid}, sequence {sequence}): answered, not appended")
             return Error.NONE
         if (known != 0) & (epoch + 1 < known):
@@ -183,6 +184,15 @@ class Partition(Component):
                     say(f"{self.name} verifies the transaction with its coordinator and is refused: {refused.name}")
                     return refused
         return self._write(client, request, pid)
+
+    @derived
+    def _appended(self, pid: Any, epoch: Any, sequence: Any) -> Any:
+        log = self.log
+        return any_of(
+            (i < log.length) & (log[i].kind == Kind.DATA) & (log[i].pid == pid) & (log[i].epoch == epoch)
+            & (log[i].sequence == sequence)
+            for i in range(log.capacity)
+        )
 
     def _out_of_order(self, sequence: Any) -> Error:
         say(f"{self.name} refuses sequence {sequence}: OUT_OF_ORDER_SEQUENCE_NUMBER")

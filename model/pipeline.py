@@ -136,7 +136,8 @@ def build(spec: Spec, user_properties: Sequence[Callable[[Any], Any]] = ()) -> P
     budgets = {f.name: f.budget for f in spec.faults if f.name in FAULTS}
     budgets["late-delivery"] = budgets.get("delayed-request", 0)
     budgets["late-marker"] = budgets.get("delayed-marker", 0)
-    pipeline.model = Model(builder.components(), chosen, budgets)
+    late = ("late-delivery", "late-marker")
+    pipeline.model = Model(builder.components(), chosen, budgets, spec.bounds.faults, late)
     return pipeline
 
 

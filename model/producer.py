@@ -82,12 +82,20 @@ class PlainSender(Sender):
             other = self.wires[1 - self.wires.index(wire)]
             when((other.phase != Phase.SENT) | (self.older == self.wires.index(wire)))
 
+    def disconnected(self, wire: Wire) -> None:
+        if len(self.wires) > 1:
+            other = self.wires[1 - self.wires.index(wire)]
+            behind = (other.phase != Phase.IDLE) & (self.older == self.wires.index(wire))
+            other.error = ite(behind, Error.NO_ANSWER, other.error)
+            other.phase = ite(behind, Phase.ANSWERED, other.phase)
+
     @action(api="Produce", each=lambda self: [(w,) for w in self.wires])
     def send(self, wire: Wire) -> None:
         """send() of the next record, or the client's retry of a batch: the same bytes again."""
         when(self.at == At.POLL)
         when(wire.phase == Phase.IDLE)
         k = self.wires.index(wire)
+        self._keep_order(k)
         if self.held[k] == 0:
             when(self.next < self.spec.records)
             self.held[k] = self.next + self.first
@@ -98,6 +106,16 @@ class PlainSender(Sender):
             say(f"{self.name} sends input {self.held[k]} again")
         self._transmit(k)
 
+    def _keep_order(self, k: int) -> None:
+        """An idempotent producer retries batches in the order of their sequences, each when the one before it is done,
+        and sends nothing new past a batch that waits for its retry (`RecordAccumulator.shouldStopDrain...`)."""
+        if len(self.wires) == 1 or not self.config.idempotence:
+            return
+        first = 1 - k
+        earlier = (self.held[first] != 0) & (self.sequence[first] < self.sequence[k])
+        waiting = (self.held[first] != 0) & (self.wires[first].phase == Phase.IDLE)
+        when(neg(ite(self.held[k] == 0, waiting, earlier)))
+
     def _number(self, k: int) -> None:
         if self.config.idempotence:
             self.sequence[k] = self.fresh_sequence
@@ -106,7 +124,7 @@ class PlainSender(Sender):
     def _transmit(self, k: int) -> None:
         wire = self.wires[k]
         if len(self.wires) > 1:
-            self.older = ite(self.wires[1 - k].phase == Phase.SENT, 1 - k, k)
+            self.older = ite(self.wires[1 - k].phase == Phase.IDLE, k, 1 - k)
         fields: dict[str, Any] = {"output": 0, "value": self.held[k]}
         if self.config.idempotence:
             fields |= {"pid": self.producer_id(), "epoch": self.epoch, "sequence": self.sequence[k]}

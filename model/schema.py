@@ -135,6 +135,7 @@ class BoundsShape(Shape):
     log: Annotated[int, Field(ge=1, le=10_000)] | None = None
     epoch: Annotated[int, Field(ge=1, le=32_766)] | None = None
     generation: Annotated[int, Field(ge=1, le=32_766)] | None = None
+    faults: Annotated[int, Field(ge=0, le=1000)] | None = None
 
 
 def _defaulted(value: Any) -> Any:

@@ -217,7 +217,10 @@ class Switches:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Limits of the search (None: none) and capacities of the model (None: as large as the budgets can need)."""
+    """Limits of the search (None: none) and capacities of the model (None: as large as the budgets can need).
+
+    faults: how many faults one execution may contain in all, whichever they are (None: as the budgets say).
+    """
 
     states: int | None = None
     depth: int | None = None
@@ -226,6 +229,7 @@ class Bounds:
     log: int | None = None
     epoch: int | None = None
     generation: int | None = None
+    faults: int | None = None
 
 
 @dataclass(frozen=True)

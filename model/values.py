@@ -1,8 +1,10 @@
-"""The few words that an action may say beside plain Python: guards, sentences, and conditions that do not fork.
+"""The few words that an action may say beside plain Python: guards, sentences, and conditions that do not
+fork.
 
-Inside an action an `if` on a state variable is a *case*: the tracer follows both sides and readers see two cases.
-Where a condition only computes data (the last stable offset, whether a record is visible) the cases are noise; the
-functions below compute it as one value. On concrete values all of them are what they look like.
+Inside an action an `if` on a state variable is a *case*: the tracer follows both sides and readers see two
+cases. Where a condition only computes data (the last stable offset, whether a record is visible) the cases
+are noise; the functions below compute it as one value. On concrete values all of them are what they look
+like.
 """
 
 from __future__ import annotations
@@ -97,7 +99,8 @@ def maximum(first: Any, second: Any) -> Any:
 
 
 def derived(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a method of a component that only computes data from its state: its cases are folded into one value.
+    """Mark a method of a component that only computes data from its state: its cases are folded into one
+    value.
 
     It must not write. It returns a scalar or a tuple of scalars.
     """

@@ -1,8 +1,8 @@
 """A pipeline small enough to know by heart, for tests of everything between a search and an exit code.
 
-A sender moves records to a shelf, one step to send and one to shelve; within the budget an answer can be lost, and
-then the record is sent again. `world(...)` puts it where the loader and the Kafka model would be, so that commands
-can be run on it: a "spec" is a file of `key: value` lines.
+A sender puts records on a shelf, one step to send and one to hear of it; within the budget an answer is lost,
+and then the record is sent again. `install` puts it where the loader and the Kafka model would be, so that
+commands can be run on it: a "spec" is a file of `key: value` lines.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def load(path: str, extra_properties: Any = ()) -> Spec:
     """A spec from lines of `key: value`; a line that is none is an error, as a loader would say it."""
     if not Path(path).is_file():
         raise SpecError(path, 1, "no such file")
-    found: dict[str, Any] = {"notes": ("x: ignored, since it does not matter to delivery here: y", "acks=1 is odd")}
+    found: dict[str, Any] = {
+        "notes": ("x: ignored, since it does not matter to delivery here: y", "acks=1 is odd")
+    }
     expect = []
     for number, line in enumerate(Path(path).read_text().splitlines(), 1):
         key, colon, value = (part.strip() for part in line.partition(":"))

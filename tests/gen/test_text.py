@@ -1,0 +1,187 @@
+"""What is printed: word for word for one tiny pipeline, and at any width and without colour for all."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import tinypipe
+from eoscheck.checker.counterexample import Trace
+from eoscheck.checker.examine import Examination, examine
+from eoscheck.checker.search import Limits
+from eoscheck.checker.simulate import Walks, simulate
+from eoscheck.gen.screen import Style, colored, encodable, paint, printable
+from eoscheck.gen.text import result_text, trace_text
+
+NOTES = ("c: ignored, since it does not matter to delivery here: client.id", "acks=1 is odd")
+
+
+def screen(style: Style | None = None, limits: Limits | None = None, **changes: Any) -> str:
+    found = examine(
+        tinypipe.build(tinypipe.spec("specs/tiny.yaml", notes=NOTES, **changes)), limits or Limits()
+    )
+    return shown(found, style or Style())
+
+
+def shown(found: Examination, style: Style) -> str:
+    result = replace(found.result, seconds=0.0).with_traces({"no-duplicates@shelf": "t.json"})
+    return result_text(
+        result, found.traces, {"no-duplicates@shelf": "eoscheck explore specs/tiny.yaml"}, style
+    )
+
+
+GOLDEN = """\
+A shelf  (specs/tiny.yaml)  search complete
+  Kafka 3.9   records 2   faults: lost-response <= 1
+  level 7   distinct 13   generated 12   at rest 3   0.00 s   full states stored
+
+  ✗ VIOLATED  no-duplicates@shelf  at step 3
+  ✓ holds     no-loss@shelf
+  ✓ holds     all-sent             reached at step 4
+
+  checked      + safety 1   + at rest 1   + goals 1   - liveness (none asked)
+  never fired  sender.never(1), sender.never(2)
+  note         acks=1 is odd
+
+no-duplicates@shelf is violated in 3 steps: No record lies on the shelf twice.
+
+  1   sender  sends record 0. The broker appends it  [Produce]
+              sender.phase: IDLE → SENT, sender.shelf[0]: 0 → 1
+  2 ! network FAULT lost-response: the answer is lost
+              sender.phase: SENT → IDLE
+  3   sender  sends record 0. The broker appends it  [Produce]
+              sender.phase: IDLE → SENT, sender.shelf[0]: 1 → 2
+
+  why        record 0 lies there twice
+  trace      t.json
+  reproduce  eoscheck explore specs/tiny.yaml
+"""
+
+
+def test_the_whole_screen():
+    assert screen() == GOLDEN
+
+
+def test_verbose_adds_ignored_settings_and_how_often_each_action_was_taken():
+    assert "client.id" not in screen()
+    assert "client.id" in screen(Style(verbose=True))
+    assert "5 times sender.send()" in screen(Style(verbose=True))
+
+
+def test_quiet_leaves_the_verdicts():
+    lines = screen(Style(quiet=True), lost=0).split("\n")
+    assert [line.split()[1] for line in lines if line] == ["holds"] * 3
+
+
+def test_full_adds_states_and_observations():
+    text = screen(Style(full=True))
+    assert 'observation: {"shelf": [2, 0]}' in text and "sender.at: 0" in text
+    assert "sender.told" not in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
+def test_no_line_is_wider_than_the_terminal_but_what_is_to_be_copied(width: int):
+    for style in (Style(width=width), Style(width=width, full=True, verbose=True)):
+        lines = [line for line in screen(style).splitlines() if not line.startswith("  reproduce")]
+        assert max(map(len, lines)) <= width
+
+
+def test_colour_changes_no_letter():
+    colour = screen(Style(color=True))
+    assert "\x1b[" in colour and "\x1b[" not in screen()
+    plain = re.sub("\x1b\\[[0-9;]*m", "", colour)
+    assert [line.rstrip() for line in plain.splitlines()] == screen().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("limits", "changes", "lines"),
+    [
+        (
+            Limits(states=3),
+            {},
+            ["SEARCH NOT COMPLETE", "? undecided  no-loss@shelf        stopped at 3 states"],
+        ),
+        (Limits(depth=2), {}, ["stopped after 2 steps", "not fired", "depth 2"]),
+        (Limits(), {"lost": 2}, ["cut", "transitions were cut"]),
+        (
+            Limits(),
+            {"lost": 0, "properties": ("empty-promise",)},
+            ["○ VACUOUS  empty-promise  its premise was never met"],
+        ),
+        (Limits(), {"properties": ("no-duplicates@shelf",)}, ["search ended, every property being violated"]),
+        (Limits(), {"properties": ()}, ["no property was asked for"]),
+    ],
+)
+def test_what_is_not_known_is_said(limits: Limits, changes: dict[str, Any], lines: list[str]):
+    text = screen(limits=limits, **changes)
+    assert [line for line in lines if line not in text] == []
+
+
+def test_a_simulation_is_called_one():
+    pipeline = tinypipe.build(tinypipe.spec())
+    text = shown(simulate(pipeline, Walks(5, 9, 3)), Style())
+    assert "simulation, nothing is proven" in text and "seed 3" in text and "longest walk" in text
+
+
+def a_trace(**changes: Any) -> Trace:
+    return replace(
+        examine(tinypipe.build(tinypipe.spec()), Limits()).traces["no-duplicates@shelf"], **changes
+    )
+
+
+def test_one_trace_is_told_like_in_the_result():
+    text = trace_text(a_trace(), Style())
+    assert text.splitlines()[0] == "A shelf  (tiny.yaml)"
+    assert text.splitlines()[2:12] == GOLDEN.splitlines()[12:22]
+    assert text.endswith("  reproduce  eoscheck explore tiny.yaml --property no-duplicates@shelf\n")
+
+
+def test_a_cycle_says_where_it_begins():
+    text = trace_text(a_trace(lasso={"after": 1, "length": 2}), Style())
+    assert text.index("  1 ") < text.index("from here on, for ever:") < text.index("  2 ")
+
+
+def test_a_violation_at_the_very_start_has_no_steps():
+    text = trace_text(a_trace(steps=(), path=""), Style())
+    assert "is violated in the initial state" in text and "path" not in text
+
+
+def test_no_trace_can_speak_to_the_terminal():
+    text = trace_text(a_trace(property="\x1b[31mx\x07", says="a\nb"), Style())
+    assert "\x1b" not in text and "\x07" not in text and ": a b" in text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "forbidden", "answer"),
+    [
+        (Terminal(), {}, False, True),
+        (io.StringIO(), {}, False, False),
+        (Terminal(), {"NO_COLOR": "1"}, False, False),
+        (Terminal(), {"NO_COLOR": ""}, False, True),
+        (Terminal(), {"TERM": "dumb"}, False, False),
+        (io.StringIO(), {"FORCE_COLOR": "1"}, False, True),
+        (Terminal(), {"FORCE_COLOR": "0"}, False, False),
+        (io.StringIO(), {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
+        (Terminal(), {"FORCE_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour_is_decided_in_one_order(
+    stream: Any, environment: dict[str, str], forbidden: bool, answer: bool
+):
+    assert colored(stream, environment, forbidden=forbidden) is answer
+
+
+def test_text_fits_the_encoding():
+    assert encodable("✓ a → ü", "utf-8") == "✓ a → ü"
+    assert encodable("✓ a → ü", "ascii") == "+ a -> ?"
+    assert encodable("✓", None) == "+"
+    assert printable("a\x1b\tb") == "a\ufffd b"
+    assert paint([], Style()) == ""
