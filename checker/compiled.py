@@ -147,6 +147,11 @@ class _Source:
             guard, then, otherwise = tree.guard, tree.then, tree.otherwise
             if guard.op == "not":
                 guard, then, otherwise = guard.args[0], otherwise, then
+            if otherwise is None and guard.op == "and":
+                first, *rest = guard.args
+                second = Node(ex.conjunction(*rest), then, None)
+                self._tree(writer, number, Node(first, second, None), scope, depth)
+                return
             condition = writer.term(guard, scope, indent)
             if then is None:
                 condition, then, otherwise = f"not {condition}", otherwise, None
@@ -188,14 +193,49 @@ def _moves(command: GuardedCommand) -> bool:
     return any(facts.decide(ex.eq(ex.select(e.region, e.index), e.value)) is False for e in writes)
 
 
-def _condition(name: str, terms: list[Expr]) -> str:
-    writer = _Writer(iter(terms))
-    writer.lines += [f"def {name}(s):", "    r = 0"]
-    scope: dict[Expr, str] = {}
+def _conditions(name: str, terms: list[Expr]) -> str:
+    """A function that gives the bits of those terms, among the bits asked for, that are true in a state."""
+    lines = [f"def {name}(s, among=-1):", "    r = 0"]
+    helpers = []
     for i, term in enumerate(terms):
-        if term is not ex.FALSE:
-            writer.lines.append(f"    if {writer.term(term, scope, '    ')}: r |= {1 << i}")
-    return "\n".join([*writer.lines, "    return r"])
+        if term is ex.TRUE:
+            lines.append(f"    r |= {1 << i}")
+        elif term is not ex.FALSE:
+            helpers.append(_condition(f"{name}{i}", term))
+            lines.append(f"    if among & {1 << i} and {name}{i}(s): r |= {1 << i}")
+    return "\n\n".join([*helpers, "\n".join([*lines, "    return r & among"])])
+
+
+def _condition(name: str, term: Expr) -> str:
+    writer = _Writer(iter([term]))
+    writer.lines.append(f"def {name}(s):")
+    _truth(writer, term, True, {}, 1)
+    return "\n".join([*writer.lines, "    return False"])
+
+
+def _truth(writer: _Writer, term: Expr, sign: bool, scope: dict[Expr, str], depth: int) -> None:
+    """Write statements that return True where `term` is `sign`, computing no more than they need to know it."""
+    op, args, indent = term.op, term.args, "    " * depth
+    if op == "not":
+        _truth(writer, args[0], not sign, scope, depth)
+    elif depth > DEEPEST_BLOCK or term in scope or op not in ("and", "or", "ite"):
+        text = writer.term(term, scope, indent)
+        writer.lines.append(f"{indent}if {text if sign else f'not {text}'}: return True")
+    elif op == "ite":
+        writer.lines.append(f"{indent}if {writer.term(args[0], scope, indent)}:")
+        _truth(writer, args[1], sign, dict(scope), depth + 1)
+        writer.lines.append(f"{indent}else:")
+        _truth(writer, args[2], sign, dict(scope), depth + 1)
+    elif (op == "or") is sign:
+        for part in args:
+            _truth(writer, part, sign, scope, depth)
+    else:
+        scope = dict(scope)
+        for part in args[:-1]:
+            text = writer.term(part, scope, "    " * depth)
+            writer.lines.append(f"{'    ' * depth}if {text if sign else f'not {text}'}:")
+            depth += 1
+        _truth(writer, args[-1], sign, scope, depth)
 
 
 # --- which actions to try in which state
@@ -204,16 +244,17 @@ def _condition(name: str, terms: list[Expr]) -> str:
 
 def _sole_cell(guard: Expr) -> Expr | None:
     """The one variable that a guard reads, if it is one."""
-    found: set[Expr] = set()
-    todo = [guard]
+    cells = set[Expr]()
+    todo, seen = [guard], {guard}
     while todo:
         term = todo.pop()
-        if term.op == "select":
-            return None
         if term.op == "cell":
-            found.add(term)
-        todo += ex.children(term)
-    return found.pop() if len(found) == 1 else None
+            cells.add(term)
+        if term.op == "select" or len(cells) > 1:
+            return None
+        todo += [c for c in ex.children(term) if c not in seen]
+        seen.update(ex.children(term))
+    return cells.pop() if cells else None
 
 
 def _first_question(root: Tree) -> Tree:
@@ -290,13 +331,13 @@ class Compiled:
             head += [f"    f = table{i}[s[{region.base + index}]]", "    if f is not None: f(s, out)"]
         tail = ["    if len(out) > 1: out.sort()", "    return out"]
         source.function(dispatch.always, head, "successors(s)", tail)
-        source.functions.append(_condition("hits", [p.hit for p in program.properties]))
-        source.functions.append(_condition("premises", [p.premise for p in program.properties]))
+        source.functions.append(_conditions("hits", [p.hit for p in program.properties]))
+        source.functions.append(_conditions("premises", [p.premise for p in program.properties]))
         self.source = "\n\n".join(source.functions)
         space: dict[str, Any] = {}
         exec(compile(self.source, f"<{len(program.commands)} guarded commands>", "exec"), space)
         for i, names in enumerate(tables):
             space[f"table{i}"] = [space[name] if name else None for name in names]
         self.successors: Callable[[bytes], list[Successor]] = space["successors"]
-        self.hits: Callable[[bytes], int] = space["hits"]
-        self.premises: Callable[[bytes], int] = space["premises"]
+        self.hits: Callable[..., int] = space["hits"]
+        self.premises: Callable[..., int] = space["premises"]

@@ -131,7 +131,7 @@ def _cells(region: Region, state: bytes) -> Iterable[tuple[str, Any]]:
 
 def _changes(model: Model, before: bytes, after: bytes, *, ghost: bool) -> dict[str, list[Any]]:
     old, new = variables(model, before, ghost=ghost), variables(model, after, ghost=ghost)
-    return {name: [old[name], new[name]] for name in old if old[name] != new[name]}
+    return {name: [old[name], new[name]] for name in sorted(old) if old[name] != new[name]}
 
 
 class _Retelling:

@@ -27,13 +27,13 @@ class Engine(Protocol):
         """Every action that changes `state`, in the order of the model's actions; a cut one with its text."""
         ...
 
-    def hits(self, state: bytes) -> int:
-        """Bit i: property i is violated here (always, at-rest) or its goal is met here (sometimes,
-        eventually)."""
+    def hits(self, state: bytes, among: int = -1) -> int:
+        """Bit i, if it is asked for: property i is violated here (always, at-rest), or its goal is met here
+        (sometimes, eventually)."""
         ...
 
-    def premises(self, state: bytes) -> int:
-        """Bit i: the premise of property i is met here."""
+    def premises(self, state: bytes, among: int = -1) -> int:
+        """Bit i, if it is asked for: the premise of property i is met here."""
         ...
 
 
@@ -62,10 +62,12 @@ class Interpreter:
         steps = ((number, self.step(state, action)) for number, action in enumerate(self.model.actions))
         return [(number, after) for number, after in steps if after is not None]
 
-    def hits(self, state: bytes) -> int:
+    def hits(self, state: bytes, among: int = -1) -> int:
         self.model.memory = ConcreteMemory(state)
-        return sum(1 << i for i, p in enumerate(self.model.properties) if p.check() not in (None, False))
+        asked = ((i, p) for i, p in enumerate(self.model.properties) if among >> i & 1)
+        return sum(1 << i for i, p in asked if p.check() not in (None, False))
 
-    def premises(self, state: bytes) -> int:
+    def premises(self, state: bytes, among: int = -1) -> int:
         self.model.memory = ConcreteMemory(state)
-        return sum(1 << i for i, p in enumerate(self.model.properties) if p.premise is None or p.premise())
+        asked = ((i, p) for i, p in enumerate(self.model.properties) if among >> i & 1)
+        return sum(1 << i for i, p in asked if p.premise is None or p.premise())

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from eoscheck.checker.counterexample import Subject, Trace, retell
 from eoscheck.checker.engine import Engine, Interpreter
+from eoscheck.checker.liveness import Lasso, violations
 from eoscheck.checker.search import Exploration, Figures, Limits, explore
-from eoscheck.checker.verdict import Lasso, PropertyVerdict, Result, judge
+from eoscheck.checker.verdict import PropertyVerdict, Result, judge
 from eoscheck.model.spec import Spec
 
 ENGINES = ("python", "interpreter")
@@ -63,12 +64,8 @@ def examine(
 
 def _lassos(engine: Engine, found: Exploration, report: Callable[[Figures], None] | None) -> dict[int, Lasso]:
     """What violates the liveness properties. An unfinished search knows nothing of what must happen."""
-    if not found.complete or not any(p.kind == "eventually" for p in engine.model.properties):
-        return {}
-    from eoscheck.checker.liveness import violations
-
     try:
-        return dict(violations(engine, found, report))
+        return violations(engine, found, report)
     except KeyboardInterrupt:
         found.stopped = "interrupted"
         return {}

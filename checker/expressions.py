@@ -47,13 +47,7 @@ _ids = itertools.count()
 
 
 def _make(op: str, args: tuple[Any, ...], sort: Any, lo: int, hi: int) -> Expr:
-    key = (
-        op,
-        *(
-            a.id if isinstance(a, Expr) else (id(a) if isinstance(a, Region) else ("v", a, sort))
-            for a in args
-        ),
-    )
+    key = (op, args, sort)
     found = _table.get(key)
     if found is None:
         found = Expr()
@@ -68,7 +62,7 @@ def forget() -> None:
     but they are not shared with new ones."""
     _table.clear()
     for term in (TRUE, FALSE):
-        _table["const", ("v", term.args[0], bool)] = term
+        _table["const", term.args, bool] = term
 
 
 def const(value: int, sort: Any = int) -> Expr:
@@ -264,19 +258,30 @@ def evaluate(expr: Expr, state: bytes) -> int:
     >>> evaluate(add(const(2), const(3)), b"")
     5
     """
-    op, args = expr.op, expr.args
+    known: dict[Expr, int] = {}
+
+    def value(term: Expr) -> int:
+        if term not in known:
+            known[term] = _value(term, state, value)
+        return known[term]
+
+    return value(expr)
+
+
+def _value(term: Expr, state: bytes, value: Callable[[Expr], int]) -> int:
+    op, args = term.op, term.args
     if op == "const":
         return int(args[0])
     if op == "cell":
         return int(state[args[0].base + args[1]])
     if op == "select":
-        index = evaluate(args[1], state)
+        index = value(args[1])
         return int(state[args[0].base + index] if 0 <= index < args[0].count else args[0].domain.lo)
     if op == "ite":
-        return evaluate(args[1 if evaluate(args[0], state) else 2], state)
+        return value(args[1 if value(args[0]) else 2])
     if op in ("and", "or"):
-        return int((all if op == "and" else any)(evaluate(a, state) for a in args))
-    return int(_MEANING[op](*(evaluate(a, state) for a in args)))
+        return int((all if op == "and" else any)(value(a) for a in args))
+    return int(_MEANING[op](*(value(a) for a in args)))
 
 
 _MEANING: dict[str, Callable[..., int]] = {

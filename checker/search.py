@@ -158,7 +158,7 @@ def _search(engine: Engine, limits: Limits, found: Exploration, clock: _Clock, i
     watch = _Watch(engine)
     wanted = watch.pointwise
     found.premises = engine.premises(initial)
-    _record(found, engine.hits(initial) & wanted, 0)
+    _record(found, engine.hits(initial, wanted), 0)
     fault = [action.info.fault is not None for action in engine.model.actions]
     most = sys.maxsize if limits.states is None else limits.states
     index, fired, parents, actions = found.index, found.fired, found.parents, found.actions
@@ -196,16 +196,16 @@ def _search(engine: Engine, limits: Limits, found: Exploration, clock: _Clock, i
                 found.states += 1
                 following.append(after)
                 if wanted:
-                    hit = hits(after) & wanted
+                    hit = hits(after, wanted)
                     if hit:
                         _record(found, hit, found.states - 1)
                         wanted &= ~hit
                 if found.premises != watch.all:
-                    found.premises |= premises(after)
+                    found.premises |= premises(after, watch.all ^ found.premises)
             if at_rest:
                 found.at_rest += 1
                 if watch.resting:
-                    _record(found, hits(state) & watch.resting, index[state])
+                    _record(found, hits(state, watch.resting), index[state])
                 if not steps and found.deadlock is None:
                     found.deadlock = index[state]
         if following and watch.decided(found):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+from eoscheck.checker.liveness import Lasso
 from eoscheck.checker.search import Exploration, Limits
 from eoscheck.model.language import Model, Property
 from eoscheck.model.spec import Spec
@@ -25,17 +26,6 @@ ALARM = (70, 1, 2, 5, 4, 3, 0)
 
 WORD = {"violated": 1, "vacuous": 4, "undecided": 3, "holds": 0}
 """The exit code that each verdict of a property asks for."""
-
-
-class Lasso(Protocol):
-    """A fair execution that violates a liveness property.
-
-    state   where it enters its cycle
-    cycle   numbers of the actions of the cycle; none: it rests there for ever
-    """
-
-    state: int
-    cycle: list[int]
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,18 @@
-"""Results and counterexamples as text for a terminal.
-
-A result is its figures, one row per property, and a line that says what was looked at and what was not.
-A counterexample is a numbered list of sentences, under each of them only what it changed, and at the end why
-the last state breaks the property.
-"""
+"""Results as text for a terminal: figures, one row per property, a line that says what was looked at and what
+was not, and the counterexamples."""
 
 from __future__ import annotations
 
-import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from eoscheck.checker.checking import Checked
-from eoscheck.checker.counterexample import Step, Trace
+from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.verdict import PropertyVerdict, Result
 from eoscheck.gen.screen import Style, glued, paint, printable
+from eoscheck.gen.story import claim, ending, labelled, story
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -33,25 +29,27 @@ MARKS = {
 KINDS = {"always": "safety", "at-rest": "at rest", "sometimes": "goals", "eventually": "liveness"}
 """Kinds of property, as the line of what was checked names them."""
 
+IMPLIED = {"exactly-once": ("no-loss", "no-duplicates")}
+"""A property that is the conjunction of others: its trace tells nothing that theirs does not."""
+
 
 def result_text(
     result: Result, traces: Mapping[str, Trace], commands: Mapping[str, str], style: Style
 ) -> str:
     """The screen of a result.
 
-    traces     by property name, those to be told in full
+    traces     by property name, those of its violations
     commands   by property name, the command that finds the same again
     """
-    parts: list[RenderableType] = [_head(result), *_bounds(result), _figures(result)]
-    if style.quiet:
-        parts = []
-    parts += [Text(), _rows(result)] if result.properties else [Text("  no property was asked for", "yellow")]
+    parts: list[RenderableType] = []
+    if not style.quiet:
+        parts += [*_head(result), _bounds(result), _figures(result), Text()]
+    parts += [_rows(result)] if result.properties else [Text("  no property was asked for", "yellow")]
     if not style.quiet:
         parts += [Text(), _remarks(result, style)]
     for row in result.properties:
         if row.verdict == "violated" and row.name in traces:
-            ends = [("trace", row.trace), ("reproduce", commands.get(row.name))]
-            parts += [Text(), *_counterexample(traces[row.name], ends, style)]
+            parts += [Text(), *_violation(row, result, traces[row.name], commands.get(row.name), style)]
     return paint(parts, style)
 
 
@@ -61,13 +59,13 @@ def trace_text(trace: Trace, style: Style) -> str:
     where = f"{trace.spec.get('title', '')}  ({spec})"
     command = f"eoscheck explore {shlex.quote(spec)} --property {shlex.quote(trace.property)}"
     ends = [("path", trace.path), ("reproduce", command)]
-    return paint([Text(printable(where), "bold"), Text(), *_counterexample(trace, ends, style)], style)
+    return paint([Text(printable(where), "bold"), Text(), *story(trace, ends, style)], style)
 
 
 # --- the result
 
 
-def _head(result: Result) -> RenderableType:
+def _head(result: Result) -> list[RenderableType]:
     if result.method == "simulation":
         state = ("simulation, nothing is proven", "yellow")
     elif result.complete:
@@ -76,12 +74,10 @@ def _head(result: Result) -> RenderableType:
         state = ("search ended, every property being violated", "bold red")
     else:
         state = ("SEARCH NOT COMPLETE", "bold yellow")
-    title = printable(result.title)
-    name = "" if title == printable(result.spec) else f"  ({printable(result.spec)})"
-    return Text.assemble((title, "bold"), (name, "dim"), "  ", state)
+    return [Text(printable(result.title), "bold"), Text.assemble(f"  {printable(result.spec)}   ", state)]
 
 
-def _bounds(result: Result) -> list[RenderableType]:
+def _bounds(result: Result) -> RenderableType:
     bounds = result.bounds
     budgets = [glued(f"{name} <= {budget}") for name, budget in bounds["faults"].items()]
     pairs = [
@@ -91,21 +87,19 @@ def _bounds(result: Result) -> list[RenderableType]:
         glued("faults: ") + (", ".join(budgets) or "none"),
         *(glued(f"{name} {n:,}") for name, n in bounds["limits"].items() if n is not None),
     ]
-    return [Padding(Text(printable("   ".join(pairs)), "dim"), (0, 0, 0, 2))]
+    return Padding(Text(printable("   ".join(pairs)), "dim"), (0, 0, 0, 2))
 
 
 def _figures(result: Result) -> RenderableType:
-    rate = f"{result.transitions / result.seconds:,.0f}/s" if result.seconds >= 0.1 else ""
     whole = result.method == "exhaustive"
-    kept = "full states stored" if whole else ""
     figures = [
         f"level {result.depth}" if whole else f"longest walk {result.depth}",
         f"distinct {result.states:,}",
         f"generated {result.transitions:,}",
         f"at rest {result.at_rest:,}{'' if whole else ' times'}",
         f"{result.seconds:.2f} s",
-        rate,
-        kept,
+        f"{result.transitions / result.seconds:,.0f}/s" if result.seconds >= 0.1 else "",
+        "full states stored" if whole else "",
     ]
     return Padding(Text("   ".join(glued(f) for f in figures if f)), (0, 0, 0, 2))
 
@@ -133,12 +127,22 @@ def _detail(row: PropertyVerdict) -> str:
 def _remarks(result: Result, style: Style) -> RenderableType:
     rows: list[tuple[str, str]] = [("checked", _checked(result))]
     if result.never_fired:
-        rows.append(("never fired" if result.complete else "not fired", ", ".join(result.never_fired)))
+        rows.append(("never fired" if result.complete else "not fired", _by_component(result.never_fired)))
     rows += [("cut", f"{cut.transition} ({cut.count:,} times)") for cut in result.cut]
     if style.verbose:
         rows += [("taken", f"{n:,} times {name}") for name, n in result.actions.items() if n]
     rows += [("note", note) for note in result.notes if style.verbose or "ignored, since" not in note]
-    return _labelled(rows)
+    return labelled(rows)
+
+
+def _by_component(names: Iterable[str]) -> str:
+    """Names of actions, each component said once: "p1: send(), hear(); p2: send()"."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        parts = re.fullmatch(r"(.*)\.(\w+\(.*\))", name)
+        owner, action = parts.groups() if parts else ("", name)
+        groups.setdefault(owner, []).append(glued(action))
+    return "; ".join(f"{owner}: {', '.join(actions)}" for owner, actions in groups.items())
 
 
 def _checked(result: Result) -> str:
@@ -150,95 +154,17 @@ def _checked(result: Result) -> str:
     return "   ".join(map(glued, parts))
 
 
-def _labelled(rows: Iterable[tuple[str, str]]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2), pad_edge=True)
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in rows:
-        grid.add_row(label, Text(printable(text)))
-    return grid
-
-
-# --- the counterexample
-
-
-def _counterexample(
-    trace: Trace, ends: Iterable[tuple[str, str | None]], style: Style
+def _violation(
+    row: PropertyVerdict, result: Result, trace: Trace, command: str | None, style: Style
 ) -> list[RenderableType]:
-    """The whole story; `ends` are labelled lines after its reason."""
-    why = [("why      ", str(trace.witness.get("sentence", "")))]
-    parts: list[RenderableType] = [_claim(trace), Text()]
-    if style.full:
-        parts += [_indented(_state(trace.initial.get("variables", {})), "dim"), Text()]
-    if trace.steps:
-        parts += [_steps(trace, style), Text()]
-    return [*parts, _labelled(why), *(_unbroken(label, text) for label, text in ends if text)]
-
-
-def _unbroken(label: str, text: str) -> RenderableType:
-    """A line to be copied: it is never wrapped."""
-    return Text.assemble((f"  {label:<9}  ", "dim"), printable(text), no_wrap=True)
-
-
-def _claim(trace: Trace) -> RenderableType:
-    steps = len(trace.steps)
-    when = f"in {steps} steps" if steps > 1 else "in one step" if steps else "in the initial state"
-    said = f": {' '.join(trace.says.split())}" if trace.says else ""
-    if trace.kind == "sometimes":
-        return Text.assemble(
-            (printable(trace.property), "bold green"), printable(f" is reached {when}{said}")
-        )
-    return Text.assemble((printable(trace.property), "bold red"), printable(f" is violated {when}{said}"))
-
-
-def _steps(trace: Trace, style: Style) -> RenderableType:
-    grid = Table.grid(padding=(0, 1), pad_edge=True)
-    grid.add_column(justify="right", no_wrap=True, min_width=3)
-    grid.add_column(no_wrap=True, width=1)
-    grid.add_column(overflow="fold", max_width=22)
-    grid.add_column(overflow="fold")
-    state = dict(trace.initial.get("variables", {}))
-    for step in trace.steps:
-        if trace.lasso and trace.lasso.get("length") and step.number == trace.lasso.get("after", 0) + 1:
-            grid.add_row("", "", "", Text("from here on, for ever:", "bold"))
-        mark, actor, sentence = _told(step)
-        grid.add_row(str(step.number), mark, actor, sentence)
-        state.update({name: pair[1] for name, pair in step.changes.items()})
-        for text in _below(step, state, style):
-            grid.add_row("", "", "", Text(printable(text), "dim"))
-    return grid
-
-
-def _told(step: Step) -> tuple[Text, Text, Text]:
-    fault = bool(step.fault)
-    sentence = Text.assemble((f"FAULT {step.fault}: " if fault else "", "bold red"), printable(step.sentence))
-    if step.api and step.api not in step.sentence:
-        sentence.append(f"  [{printable(step.api)}]", "dim")
-    return Text("!" if fault else "", "bold red"), Text(printable(step.actor), "cyan"), sentence
-
-
-def _below(step: Step, state: Mapping[str, Any], style: Style) -> list[str]:
-    # That a fault uses up its budget goes without saying.
-    changes = {
-        name: pair for name, pair in step.changes.items() if not (step.fault and name.startswith("faults."))
-    }
-    changed = [f"{name}: {_value(old)} → {_value(new)}" for name, (old, new) in changes.items()]
-    lines = [", ".join(changed)] if changed else []
-    if style.full:
-        lines += [_state(state), f"observation: {_value(step.observation)}"]
-    return lines
-
-
-def _state(variables: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {_value(value)}" for name, value in variables.items())
-
-
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _indented(text: str, color: str) -> RenderableType:
-    return Padding(Text(printable(text), color), (0, 0, 0, 4))
+    """The story of a violation, or, where it is that of another one over again, its end only."""
+    ends = [("trace", row.trace), ("reproduce", command)]
+    sink = row.name.removeprefix(row.base)
+    parts = {f"{base}{sink}" for base in IMPLIED.get(row.base, ())}
+    told = any(p.name in parts and p.verdict == "violated" for p in result.properties)
+    if told and not style.verbose and not style.full:
+        return [claim(trace), *ending(trace, ends)]
+    return story(trace, ends, style)
 
 
 # --- many specs

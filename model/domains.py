@@ -115,7 +115,7 @@ class Domain:
 
 
 def _name(target: Any) -> str:
-    return str(getattr(target, "name", target))
+    return str(getattr(target, "name", "") or target)
 
 
 class Ref:

@@ -45,7 +45,7 @@ DOCS: dict[str, str] = {
     "no-hanging-transaction": "No transaction stays open for ever: the last stable offset moves on in the end.",
 }
 LIVENESS = ("progress", "no-hanging-transaction")
-ON_REQUEST = (*LIVENESS, "atomic-read")
+ON_REQUEST = (*LIVENESS, "atomic-read", "exactly-once")
 
 
 class Sink:
