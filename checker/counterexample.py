@@ -266,8 +266,10 @@ def _endless(telling: _Retelling, prop: Property, cycle: Sequence[int]) -> dict[
         else "from the start"
     )
     if cycle:
-        return {"sentence": f"{after} the same {len(cycle)} steps can repeat for ever", "facts": {}}
-    return {"sentence": f"{after} nothing more has to happen, ever", "facts": {}}
+        sentence = f"{after} the same {len(cycle)} steps can repeat for ever, and {prop.name} is never met"
+    else:
+        sentence = f"{after} nothing more has to happen, and {prop.name} is not met"
+    return {"sentence": sentence, "facts": {}}
 
 
 class BadTrace(Exception):

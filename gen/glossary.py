@@ -52,10 +52,8 @@ class Entry:
 
 
 def _properties() -> list[Entry]:
-    try:
-        from eoscheck.model.properties import DOCS
-    except ModuleNotFoundError:
-        return []
+    from eoscheck.model.properties import DOCS
+
     return [Entry("property", name, text) for name, text in DOCS.items()]
 
 

@@ -1,7 +1,7 @@
 """A counterexample as a story: numbered sentences, under each what it changed, at the end why it is wrong.
 
-What changed is grouped by component. Where a step puts much of a component back to how it was at the start (a
-crash, an emptied request), it says just that; `Style.full` spells it out, with whole states and observations.
+What changed is what an outsider could see change: logs, offsets, rows, what readers were given. `Style.full` spells
+out every variable, with whole states and observations.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-RESETS = 3
-"""From so many variables on, a group that goes back to its initial values is told as one reset."""
+UNTOLD = ("outcomes",)
+"""Parts of an observation that follow from others."""
 
 End = tuple[str, str | None]
 
@@ -70,13 +70,15 @@ def _steps(trace: Trace, style: Style) -> RenderableType:
     grid.add_column(overflow="fold", max_width=22)
     grid.add_column(overflow="fold")
     state = dict(_initial(trace))
+    seen: Mapping[str, Any] = trace.initial.get("observation") or {}
     for step in trace.steps:
         if trace.lasso and trace.lasso.get("length") and step.number == trace.lasso.get("after", 0) + 1:
             grid.add_row("", "", "", Text("from here on, for ever:", "bold"))
         grid.add_row(str(step.number), *_told(step))
         state.update({name: after for name, (_, after) in step.changes.items()})
-        for text in _below(step, trace, state, style):
+        for text in _below(step, seen, state, style):
             grid.add_row("", "", "", Text(printable(text), "dim"))
+        seen = step.observation
     return grid
 
 
@@ -90,36 +92,36 @@ def _told(step: Step) -> tuple[Text, Text, Text]:
     return Text("!" if fault else "", "bold red"), Text(printable(step.actor), "cyan"), text
 
 
-def _below(step: Step, trace: Trace, state: Mapping[str, Any], style: Style) -> list[str]:
-    # That a fault uses up its budget goes without saying.
-    hidden = "faults." if step.fault else "\0"
-    groups: dict[str, dict[str, list[Any]]] = {}
-    for name, pair in step.changes.items():
-        if not name.startswith(hidden):
+def _below(step: Step, seen: Mapping[str, Any], state: Mapping[str, Any], style: Style) -> list[str]:
+    if style.full:
+        groups: dict[str, dict[str, list[Any]]] = {}
+        for name, pair in step.changes.items():
             owner, _, variable = name.partition(".")
             groups.setdefault(owner, {})[variable] = pair
-    initial = {} if style.full else _initial(trace)
-    lines = [f"{owner}: {_changes(owner, changes, initial)}" for owner, changes in groups.items()]
-    if style.full:
-        lines += [_state(state), f"observation: {_value(step.observation)}"]
-    return lines
+        lines = [f"{owner}: {_changes(changes)}" for owner, changes in groups.items()]
+        return [*lines, _state(state), f"observation: {_value(step.observation)}"]
+    return [f"{owner}: {_changes(changes)}" for owner, changes in differences(seen, step.observation)]
 
 
-def _changes(owner: str, changes: Mapping[str, list[Any]], initial: Mapping[str, Any]) -> str:
-    back = [name for name, (_, after) in changes.items() if initial.get(f"{owner}.{name}", _NOTHING) == after]
-    if len(back) < RESETS:
-        back = []
-    told = [_change(name, *pair) for name, pair in changes.items() if name not in back]
-    if back:
-        told.append(f"{', '.join(back)} as at the start")
-    return ", ".join(told)
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, dict[str, list[Any]]]]:
+    """What an outsider sees change: by place, each thing that was one and is now another."""
+    found = []
+    for section, places in after.items():
+        old_places = before.get(section, {})
+        for place, things in places.items() if isinstance(places, dict) else ():
+            old = old_places.get(place, {})
+            changed = {k: [old.get(k), v] for k, v in things.items() if old.get(k) != v and k not in UNTOLD}
+            if changed:
+                found.append((place, changed))
+    return found
+
+
+def _changes(changes: Mapping[str, list[Any]]) -> str:
+    return ", ".join(_change(name, *pair) for name, pair in changes.items())
 
 
 def _change(name: str, old: Any, new: Any) -> str:
     return glued(f"{name} {_value(old)} → {_value(new)}")
-
-
-_NOTHING = object()
 
 
 def _initial(trace: Trace) -> Mapping[str, Any]:

@@ -29,6 +29,9 @@ MARKS = {
 KINDS = {"always": "safety", "at-rest": "at rest", "sometimes": "goals", "eventually": "liveness"}
 """Kinds of property, as the line of what was checked names them."""
 
+LIMITS = ("capacities", "limits")
+"""Bounds that are shown only where they are set."""
+
 IMPLIED = {"exactly-once": ("no-loss", "no-duplicates")}
 """A property that is the conjunction of others: its trace tells nothing that theirs does not."""
 
@@ -80,12 +83,13 @@ def _head(result: Result) -> list[RenderableType]:
 def _bounds(result: Result) -> RenderableType:
     bounds = result.bounds
     budgets = [glued(f"{name} <= {budget}") for name, budget in bounds["faults"].items()]
+    in_all = "" if bounds["faults_in_all"] is None else glued(f" ({bounds['faults_in_all']} in all)")
     pairs = [
         glued(f"Kafka {bounds['kafka']}"),
         glued(f"records {bounds['records']}"),
         *(glued(f"{name} x {n}") for name, n in bounds["instances"].items()),
-        glued("faults: ") + (", ".join(budgets) or "none"),
-        *(glued(f"{name} {n:,}") for name, n in bounds["limits"].items() if n is not None),
+        glued("faults: ") + (", ".join(budgets) or "none") + in_all,
+        *(glued(f"{name} {n:,}") for kind in LIMITS for name, n in bounds[kind].items() if n is not None),
     ]
     return Padding(Text(printable("   ".join(pairs)), "dim"), (0, 0, 0, 2))
 

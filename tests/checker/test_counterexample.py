@@ -35,7 +35,7 @@ def test_a_step_says_who_did_what_and_what_changed():
     )
     assert send.sentence == "sends record 0. The broker appends it"
     assert send.changes == {"sender.phase": ["IDLE", "SENT"], "sender.shelf[0]": [0, 1]}
-    assert send.observation == {"shelf": [1, 0]}
+    assert send.observation == {"stores": {"shelf": {"records": [0]}}}
     assert (lose.actor, lose.fault) == ("network", "lost-response")
     assert again.changes["sender.shelf[0]"] == [1, 2]
 
@@ -50,7 +50,7 @@ def test_bookkeeping_is_kept_apart():
 def test_the_end_says_why_and_what_must_be_seen():
     found = shortest()
     assert found.witness == {"sentence": "record 0 lies there twice", "facts": {"record": 0}}
-    assert found.must_see == {"shelf": [2, 0]} and found.lasso is None
+    assert found.must_see == {"stores": {"shelf": {"records": [0, 0]}}} and found.lasso is None
     assert found.path == "0.1.0"
 
 
@@ -83,7 +83,7 @@ def test_a_cycle_is_told_to_its_end():
     engine = Compiled(trace(pipeline.model))
     told = retell(pipeline, engine, pipeline.model.properties[0], [0, 1], [])
     assert told.lasso == {"after": 2, "length": 0}
-    assert told.witness["sentence"] == "after step 2 nothing more has to happen, ever"
+    assert told.witness["sentence"] == "after step 2 nothing more has to happen, and progress is not met"
     with pytest.raises(Defect):  # a cycle that does not come back
         retell(pipeline, engine, pipeline.model.properties[0], [0], [1])
 

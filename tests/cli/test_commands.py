@@ -127,7 +127,7 @@ def test_show_prints_what_explore_printed(write: Write, capsys: Capture, world: 
     file = ".eoscheck/a/no-duplicates@shelf.json"
     assert run(["show", file]) == 0
     shown = capsys.readouterr().out
-    assert shown.splitlines()[2:12] == printed.splitlines()[13:23]
+    assert shown.splitlines()[2:8] == printed.splitlines()[13:19]
     assert run(["show", file, "--format", "json"]) == 0
     assert capsys.readouterr().out == (world / file).read_text()
     assert run(["show", file, "-o", "out.txt"]) == 0
