@@ -12,9 +12,10 @@ import argparse
 import enum
 import json
 import time
+from typing import Any
 
 from eoscheck.checker.compiled import Compiled
-from eoscheck.checker.engine import Interpreter
+from eoscheck.checker.engine import Engine, Interpreter
 from eoscheck.checker.search import Limits, explore
 from eoscheck.checker.trace import trace
 from eoscheck.model.language import Array, Component, Log, Model, Var, action
@@ -75,9 +76,9 @@ class Shared(Component):
     cnt = Var(lambda self: Array(range(3), self.n + 1))
 
     @derived
-    def outcome(self, position, pid):
+    def outcome(self, position: Any, pid: Any) -> Any:
         """The kind of the first marker of `pid` at or after `position`; DATA if there is none."""
-        found = Kind.DATA
+        found: Any = Kind.DATA
         for i in reversed(range(self.out.capacity)):
             marker = (self.out[i].pid == pid) & (self.out[i].kind != Kind.DATA)
             found = ite(marker & (position <= i) & (i < self.out.length), self.out[i].kind, found)
@@ -100,20 +101,20 @@ class Processor(Component):
     pend = Var(lambda self: range(self.shared.n + 1))
     first = Var(lambda self: range(2 * (self.shared.n + self.shared.c + self.shared.g) + 1))
 
-    def no_transaction(self):
+    def no_transaction(self) -> Any:
         return one_of(self.tx, Tx.EMPTY, Tx.COMPLETE_COMMIT, Tx.COMPLETE_ABORT)
 
-    def prepared(self):
+    def prepared(self) -> Any:
         return one_of(self.tx, Tx.PREPARE_COMMIT, Tx.PREPARE_ABORT)
 
-    def prepare(self, state):
+    def prepare(self, state: Tx) -> None:
         self.tx, self.mo, self.mf = state, True, True
 
-    def leave(self):
+    def leave(self) -> None:
         self.pgen, self.pos, self.pc = 0, 0, Pc.JOIN
 
     @action
-    def init_pid(self):
+    def init_pid(self) -> None:
         when(self.pc == Pc.DOWN)
         when(self.no_transaction())
         self.cep += 1
@@ -121,21 +122,21 @@ class Processor(Component):
         self.tx, self.pc = Tx.EMPTY, Pc.JOIN
 
     @action
-    def init_fence(self):
+    def init_fence(self) -> None:
         when(self.pc == Pc.DOWN)
         when(self.tx == Tx.ONGOING)
         self.cep += 1
         self.prepare(Tx.PREPARE_ABORT)
 
     @action
-    def rebalance(self):
+    def rebalance(self) -> None:
         when(self.pc == Pc.JOIN)
         when(self.shared.gen < self.shared.g)
         self.shared.gen += 1
         self.pgen, self.pc = self.shared.gen, Pc.FETCH
 
     @action
-    def fetch(self):
+    def fetch(self) -> None:
         when(self.pc == Pc.FETCH)
         if self.pgen == self.shared.gen:
             when(all_of(q.pend == 0 for q in self.all))
@@ -144,25 +145,25 @@ class Processor(Component):
             self.pgen, self.pc = 0, Pc.JOIN
 
     @action
-    def poll(self):
+    def poll(self) -> None:
         when(self.pc == Pc.POLL)
         when(self.pos < self.shared.n)
         self.pos += 1
         self.pc = Pc.BEGIN
 
     @action
-    def evict(self):
+    def evict(self) -> None:
         when(self.pc == Pc.POLL)
         when(self.pgen != self.shared.gen)
         self.leave()
 
     @action
-    def begin_transaction(self):
+    def begin_transaction(self) -> None:
         when(self.pc == Pc.BEGIN)
         self.pc = Pc.PROD
 
     @action
-    def produce(self):
+    def produce(self) -> None:
         when(self.pc == Pc.PROD)
         when((self.ep == self.cep) & self.no_transaction())
         self.tx, self.pc = Tx.ONGOING, Pc.EXT
@@ -170,13 +171,13 @@ class Processor(Component):
         self.first = self.shared.out.length
 
     @action
-    def ext_write(self):
+    def ext_write(self) -> None:
         when(self.pc == Pc.EXT)
         self.shared.ext[self.pos] = minimum(self.shared.ext[self.pos] + 1, 2)
         self.pc = Pc.OFFS
 
     @action
-    def add_offsets(self):
+    def add_offsets(self) -> None:
         when(self.pc == Pc.OFFS)
         if self.pgen == self.shared.gen:
             self.pend, self.pc = self.pos, Pc.END
@@ -184,7 +185,7 @@ class Processor(Component):
             self.pc = Pc.ABORT
 
     @action(each=lambda self: [(False,), (True,)])
-    def end_commit(self, lost):
+    def end_commit(self, lost: bool) -> None:
         when(self.pc == Pc.END)
         if self.tx == Tx.ONGOING:
             when(self.ep == self.cep)
@@ -195,7 +196,7 @@ class Processor(Component):
             self.pc = Pc.POLL
 
     @action(each=lambda self: [(False,), (True,)])
-    def end_abort(self, lost):
+    def end_abort(self, lost: bool) -> None:
         when(self.pc == Pc.ABORT)
         if self.tx == Tx.ONGOING:
             when(self.ep == self.cep)
@@ -206,7 +207,7 @@ class Processor(Component):
             self.leave()
 
     @action
-    def out_marker(self):
+    def out_marker(self) -> None:
         when(self.mo)
         when(self.prepared())
         kind = Kind.ABORT
@@ -218,7 +219,7 @@ class Processor(Component):
         self.mo, self.first = False, 0
 
     @action
-    def offsets_marker(self):
+    def offsets_marker(self) -> None:
         when(self.mf)
         when(self.prepared())
         if self.tx == Tx.PREPARE_COMMIT:
@@ -226,12 +227,12 @@ class Processor(Component):
         self.pend, self.mf = 0, False
 
     @action
-    def complete(self):
+    def complete(self) -> None:
         when(self.prepared() & neg(self.mo) & neg(self.mf))
         self.tx = ite(self.tx == Tx.PREPARE_COMMIT, Tx.COMPLETE_COMMIT, Tx.COMPLETE_ABORT)
 
     @action
-    def crash(self):
+    def crash(self) -> None:
         when(self.pc != Pc.DOWN)
         when(self.shared.crashes < self.shared.c)
         self.shared.crashes += 1
@@ -243,7 +244,7 @@ class Reader(Component):
         self.name, self.shared, self.processors = "reader", shared, processors
 
     @action
-    def read(self):
+    def read(self) -> None:
         shared = self.shared
         when(shared.rpos < shared.out.length)
         when(all_of((q.first == 0) | (shared.rpos + 1 < q.first) for q in self.processors))
@@ -259,7 +260,7 @@ def build(name: str) -> Model:
     shared = Shared(n, p, c, g)
     processors = [Processor(i, shared) for i in range(p)]
     for processor in processors:
-        processor.__dict__["all"] = processors
+        processor.all = processors
     return Model([*processors, shared, Reader(shared, processors)])
 
 
@@ -273,7 +274,7 @@ def main() -> None:
     options = parser.parse_args()
     started = time.perf_counter()
     model = build(options.set)
-    engine = Interpreter(model) if options.engine == "interpreter" else Compiled(trace(model))
+    engine: Engine = Interpreter(model) if options.engine == "interpreter" else Compiled(trace(model))
     ready = time.perf_counter()
     found = explore(engine, Limits())
     seconds = time.perf_counter() - ready

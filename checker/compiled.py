@@ -214,7 +214,7 @@ def _condition(name: str, term: Expr) -> str:
 
 
 def _truth(writer: _Writer, term: Expr, sign: bool, scope: dict[Expr, str], depth: int) -> None:
-    """Write statements that return True where `term` is `sign`, computing no more than they need to know it."""
+    """Write statements that return True where `term` is `sign`, and compute no more than that needs."""
     op, args, indent = term.op, term.args, "    " * depth
     if op == "not":
         _truth(writer, args[0], not sign, scope, depth)

@@ -221,9 +221,10 @@ def bounds(spec: Spec, limits: Limits) -> dict[str, Any]:
     return {
         "kafka": spec.version,
         "faults": {f.name: f.budget for f in spec.faults},
+        "faults_in_all": spec.bounds.faults,
         "records": sum(t.records for t in spec.topics) + sum(p.records for p in spec.producers),
         "partitions": {t.name: t.partitions for t in spec.topics},
         "instances": {p.name: p.instances for p in spec.processors},
-        "capacities": {k: getattr(spec.bounds, k) for k in ("log", "epoch", "generation")},
+        "capacities": {k: v for k, v in asdict(spec.bounds).items() if k not in (*asdict(limits), "faults")},
         "limits": asdict(limits),
     }

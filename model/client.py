@@ -1,8 +1,8 @@
 """A client process: the steps of its loop, and the producer client library inside it.
 
-`KafkaProducer`, `TransactionManager`, `Sender`. A loop is a sequence of steps (`program`); a step that is a request is
-sent, handled by a broker and received in three actions. Everything here is volatile: a crash loses it all, and only
-the `transactional.id` in the configuration is left.
+`KafkaProducer`, `TransactionManager`, `Sender`. A loop is a sequence of steps (`program`); a step that is a
+request is sent, handled by a broker and received in three actions. Everything here is volatile: a crash loses
+it all, and only the `transactional.id` in the configuration is left.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eoscheck.model.language import Array, Component, Var, action
 from eoscheck.model.network import Wire
 from eoscheck.model.protocol import Api, At, Error, Kind, Phase
-from eoscheck.model.values import neg, one_of, say, when
+from eoscheck.model.values import ite, neg, one_of, say, when
 
 if TYPE_CHECKING:
     from eoscheck.model.partition import Partition
@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
 RETRIED = (Error.NO_ANSWER, Error.NOT_ENOUGH_REPLICAS)
 REQUESTS = {
-    At.INIT: Api.INIT_PRODUCER_ID, At.BUMP: Api.INIT_PRODUCER_ID, At.ADD_PARTITIONS: Api.ADD_PARTITIONS,
-    At.PRODUCE: Api.PRODUCE, At.ADD_OFFSETS: Api.ADD_OFFSETS, At.SEND_OFFSETS: Api.TXN_OFFSET_COMMIT,
-    At.COMMIT: Api.COMMIT, At.ABORT: Api.ABORT, At.OFFSET_COMMIT: Api.OFFSET_COMMIT,
+    At.INIT: Api.INIT_PRODUCER_ID,
+    At.BUMP: Api.INIT_PRODUCER_ID,
+    At.ADD_PARTITIONS: Api.ADD_PARTITIONS,
+    At.PRODUCE: Api.PRODUCE,
+    At.ADD_OFFSETS: Api.ADD_OFFSETS,
+    At.SEND_OFFSETS: Api.TXN_OFFSET_COMMIT,
+    At.COMMIT: Api.COMMIT,
+    At.ABORT: Api.ABORT,
+    At.OFFSET_COMMIT: Api.OFFSET_COMMIT,
 }
 
 
@@ -34,17 +40,20 @@ class Client(Component):
     coordinator   that of its transactional.id, or None
     program       the steps of one round of its loop, in order
     pid           its producer id: fixed with a transactional.id, else the first of its restarts
+    numbers       what its transactions are counted by, others with its transactional.id have other numbers
     """
 
     program: list[At]
     offsets_partition: Partition | None = None
 
-    def __init__(self, name: str, index: int, config: ProducerConfig, switches: Switches, sizes: dict[str, int]) -> None:
+    def __init__(
+        self, name: str, index: int, config: ProducerConfig, switches: Switches, sizes: dict[str, int]
+    ) -> None:
         self.name, self.index, self.config, self.switches, self.sizes = name, index, config, switches, sizes
         self.wires: list[Wire] = []
         self.outputs: list[Partition] = []
         self.coordinator: TransactionCoordinator | None = None
-        self.pid = 0
+        self.pid, self.numbers = 0, range(0)
         self.restart_on_fatal = True
 
     at = Var(At, At.DOWN)
@@ -54,6 +63,9 @@ class Client(Component):
     value = Var(lambda self: range(self.sizes["value"] + 1))
     version = Var(lambda self: range(self.sizes["version"] + 1))
     bump_needed = Var(bool)
+    # KIP-939: the epoch of the prepared transaction that initTransactions(keepPreparedTxn) found, one too
+    # high; 0: none.
+    prepared = Var(lambda self: range(self.sizes["epoch"] + 2 if self.config.two_phase_commit else 1))
     # A producer without transactional.id gets a new producer id at every start.
     incarnation = Var(lambda self: range(self.sizes["incarnation"] + 1), durable=True)
     # Which transaction this is, counted over the life of the application: no such number exists in Kafka.
@@ -76,7 +88,8 @@ class Client(Component):
         """Guard: requests of one connection are handled in the order in which they were sent."""
 
     def disconnected(self, wire: Wire) -> None:
-        """The connection broke while `wire` waited: whatever was sent behind it on the connection is lost with it."""
+        """The connection broke while `wire` waited: whatever was sent behind it on the connection is lost
+        with it."""
 
     def describe(self, request: Any) -> str:
         return f"input {request.value}"
@@ -116,6 +129,13 @@ class Client(Component):
     def transactional_steps(self) -> list[At]:
         return [At.ADD_PARTITIONS] if self.coordinator and not self.switches.tv2 else []
 
+    def begin_transaction(self) -> None:
+        """beginTransaction() for the record in hand. No request, no broker knows."""
+        if self.coordinator is not None and self.coordinator.shared:
+            self.txn = self.coordinator.unused(self.numbers)
+        elif self.coordinator is not None:
+            self.txn = self.txn + 1
+
     # -- requests
 
     def _send(self, api: Api, **fields: Any) -> None:
@@ -133,7 +153,8 @@ class Client(Component):
 
     @action(api="InitProducerId", each=lambda self: [(s,) for s in (At.INIT, At.BUMP) if self.coordinator])
     def initialise(self, step: At) -> None:
-        """initTransactions(), or after an abort that left a batch unresolved the same request with the own epoch."""
+        """initTransactions(), or after an abort that left a batch unresolved the same request with the own
+        epoch."""
         when(self.at == step)
         self._send(Api.INIT_PRODUCER_ID, expected=self.epoch + 1 if step == At.BUMP else 0)
 
@@ -142,7 +163,10 @@ class Client(Component):
         when(self.at == At.ADD_PARTITIONS)
         self._send(Api.ADD_PARTITIONS)
 
-    @action(api="Produce", each=lambda self: [(k,) for k in range(len(self.outputs))] if At.PRODUCE in self.program else [])
+    @action(
+        api="Produce",
+        each=lambda self: [(k,) for k in range(len(self.outputs))] if At.PRODUCE in self.program else [],
+    )
     def produce(self, output: int) -> None:
         when(self.at == At.PRODUCE)
         when(self.output == output)
@@ -178,14 +202,16 @@ class Client(Component):
         wire = self.wires[0]
         when(wire.phase == Phase.ANSWERED)
         error, granted = wire.error, wire.request[0].epoch if self.config.idempotence else 0
+        if step == At.INIT and self.config.two_phase_commit:
+            self.prepared = ite(error == Error.NONE, wire.request[0].expected, 0)
         wire.close()
         if error == Error.NONE:
             self.succeeded(step, granted)
         elif one_of(error, *RETRIED):
             self.unanswered(step)
-        elif error == Error.PRODUCER_FENCED:
-            self.fatal(error)
-        elif step != At.PRODUCE and one_of(error, Error.INVALID_PRODUCER_EPOCH, Error.INVALID_TXN_STATE):
+        elif error == Error.PRODUCER_FENCED or (
+            step != At.PRODUCE and one_of(error, Error.INVALID_PRODUCER_EPOCH, Error.INVALID_TXN_STATE)
+        ):
             self.fatal(error)
         else:
             self.failed(step, error)
@@ -257,8 +283,13 @@ class Client(Component):
             self.at = At.ABORT
 
     def fatal(self, error: Any) -> None:
-        """Fenced: the application closes its producer and starts again, or not."""
-        say(f"{self.name} gets {error.name}: it is fenced, closes and " + ("starts again" if self.restart_on_fatal else "stops"))
+        """Fenced, or in a state that nothing leads out of: the application closes its producer and starts
+        again, or not."""
+        what = "cannot go on" if error == Error.DELIVERY_TIMEOUT else "is fenced"
+        say(
+            f"{self.name} gets {error.name}: it {what}, closes and "
+            + ("starts again" if self.restart_on_fatal else "stops")
+        )
         self.go_down(At.DOWN if self.restart_on_fatal else At.STOPPED)
 
     def go_down(self, where: At) -> None:
@@ -270,12 +301,21 @@ class Client(Component):
 
     @action(fault="delivery-timeout", only=lambda self: At.PRODUCE in self.program)
     def expire_batch(self) -> None:
-        """delivery.timeout.ms passes for the batch: send() fails, and whether it was appended is unknown (KIP-91)."""
+        """delivery.timeout.ms passes for the batch: send() fails, and whether it was appended is unknown
+        (KIP-91)."""
         when(self.at == At.PRODUCE)
         wire = self.wires[0]
         when(one_of(wire.phase, Phase.SENT, Phase.ANSWERED))
-        say(f"delivery.timeout.ms passes: {self.name} is told that input {self.value} failed, which may not be so")
+        say(
+            f"delivery.timeout.ms passes: {self.name} is told that input {self.value} failed,"
+            " which may not be so"
+        )
         wire.close()
+        if self.coordinator and not self.switches.client_epoch_bump and not self.switches.tv2:
+            # Before KIP-360 nothing could keep a late copy out or say which sequence is next: `Sender.run`
+            # gave up with "It isn't safe to continue".
+            self.fatal(Error.DELIVERY_TIMEOUT)
+            return
         self.bump_needed = True
         self.failed(At.PRODUCE, Error.DELIVERY_TIMEOUT)
 

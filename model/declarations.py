@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from eoscheck.model.domains import Array, DomainError, Log, scalar
 from eoscheck.model.memory import did_you_mean
@@ -112,6 +112,19 @@ class ActionInfo:
     only: Callable[[Any], bool] | None = None
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@overload
+def action(function: F) -> F: ...
+@overload
+def action(
+    *,
+    each: Callable[[Any], Iterable[Any]] | None = ...,
+    only: Callable[[Any], bool] | None = ...,
+    fault: str | None = ...,
+    api: str | None = ...,
+) -> Callable[[F], F]: ...
 def action(
     function: Any = None,
     *,

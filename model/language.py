@@ -18,7 +18,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast, overload
 
 from eoscheck.model.declarations import (
     ActionInfo,
@@ -40,6 +40,8 @@ from eoscheck.model.memory import (
     did_you_mean,
 )
 from eoscheck.model.values import Disabled, Witness, any_of
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Component:
@@ -157,7 +159,18 @@ class Property:
     says: str = ""
 
 
-def _declare(kind: str) -> Callable[..., Any]:
+class Declare(Protocol):
+    """A decorator of a property, with or without arguments."""
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+    @overload
+    def __call__(
+        self, *, premise: Callable[[Any], Any] | None = ..., name: str | None = ...
+    ) -> Callable[[F], F]: ...
+
+
+def _declare(kind: str) -> Declare:
     def decorator(
         function: Any = None, *, premise: Any = None, name: str | None = None, **unknown: Any
     ) -> Any:
@@ -179,7 +192,7 @@ def _declare(kind: str) -> Callable[..., Any]:
 
         return mark if function is None else mark(function)
 
-    return decorator
+    return cast(Declare, decorator)
 
 
 always = _declare("always")

@@ -243,7 +243,7 @@ class _Reading:
     def _default_offsets(
         self, store: str | None, producer: ProducerConfig | None, consumer: ConsumerConfig
     ) -> Offsets:
-        if store in self.shape.stores and self.shape.stores[store].write == "offsets":
+        if store in self.shape.stores and self.shape.stores[store].write in ("offsets", "two-phase"):
             return "in-store"
         if producer is not None and producer.transactional_id is not None:
             return "in-transaction"

@@ -16,6 +16,8 @@ from eoscheck.model.values import all_of, any_of, derived, ite, minimum, say, wh
 
 if TYPE_CHECKING:
     from eoscheck.model.client import Client
+    from eoscheck.model.processor import Processor
+    from eoscheck.model.reader import Reader
     from eoscheck.model.spec import Switches, Topic
 
 NO_PRODUCER = 0
@@ -33,6 +35,7 @@ class Partition(Component):
         self.name = f"{topic.name}-{number}"
         self.topic, self.number, self.sizes, self.switches, self.replicated = topic, number, sizes, switches, replicated
         self.writers: list[tuple[Wire, int]] = []
+        self.consumers: list[tuple[Reader | Processor, int]] = []
 
     log = Var(
         lambda self: Log(
@@ -62,9 +65,12 @@ class Partition(Component):
 
     @derived
     def high_watermark(self) -> Any:
-        """Every in-sync replica has the records below it (`Partition.maybeIncrementLeaderHW`)."""
+        """Every in-sync replica has the records below it; while there are fewer of these than
+        min.insync.replicas it stands still (`Partition.maybeIncrementLeaderHW`; since 3.7, KAFKA-15583)."""
         if not self.replicated:
             return self.log.length
+        if self.topic.min_insync_replicas > 1:
+            return self.follower
         return ite(self.shrunk == 1, self.log.length, self.follower)
 
     @derived
@@ -151,6 +157,15 @@ class Partition(Component):
         else:
             wire.answer(slot, error)
 
+    @action(api="Produce", fault="retriable-error", each=lambda self: self.writers)
+    def refuse(self, wire: Wire, output: int) -> None:
+        """The leader cannot take the batch at this moment: nothing is appended, it may be sent again."""
+        wire.arrives(CURRENT, Api.PRODUCE)
+        when(wire.request[0].output == output)
+        wire.client.in_turn(wire)
+        say(f"{self.name} answers a retriable error; {wire.client.describe(wire.request[0])} is not appended")
+        wire.answer(CURRENT, Error.NOT_ENOUGH_REPLICAS)
+
     def _append_from_client(self, client: Client, request: Any) -> Error:
         """The checks of `UnifiedLog.analyzeAndValidateProducerState`, in their order, then the append."""
         if self.replicated and client.config.acks == "all" and self.topic.min_insync_replicas > 1 and self.shrunk == 1:
@@ -232,8 +247,13 @@ class Partition(Component):
         """Append a control record that ends whatever transaction of `pid` is open here; it does not name one.
 
         Refused (False) for an older epoch; with KIP-1228 (KAFKA-19446) a marker of transaction.version 2 must have a
-        higher one, but an equal one while nothing is open is a retry (KAFKA-19999).
+        higher one, but an equal one while nothing is open is a retry (KAFKA-19999). It is
+        appended as with acks=all: the coordinator sends it again until every in-sync replica has it, and
+        min.insync.replicas holds for it, too (`KafkaApis.handleWriteTxnMarkersRequest`), so append and
+        replication are one step.
         """
+        if self.topic.min_insync_replicas > 1:
+            when(self.shrunk == 0)
         known = self.epochs[pid]
         if epoch + 1 < known:
             return False
@@ -249,7 +269,21 @@ class Partition(Component):
         self.epochs[pid] = epoch + 1
         self.first[pid] = 0
         self.log.append(kind=kind, pid=pid, epoch=epoch)
+        if self.replicated:
+            self.follower = ite(self.shrunk == 0, self.log.length, self.follower)
         return True
+
+    def forget_aborted(self) -> None:
+        """What was aborted at the end of the log is left out, and its offsets are given again: see
+        `TransactionCoordinator.shared`. No reader of committed records can tell."""
+        end: Any = 0
+        for i in range(self.log.capacity):
+            record = self.log[i]
+            stays = (record.kind == Kind.COMMIT) | ((record.kind == Kind.DATA) & (self.outcome(i) != Kind.ABORT))
+            end = ite((i < self.log.length) & stays, i + 1, end)
+        self.log.truncate(end)
+        for consumer, partition in self.consumers:
+            consumer.truncated(partition, end)
 
     # -- replication
 
@@ -276,16 +310,26 @@ class Partition(Component):
         say(f"the follower of {self.name} falls out of the in-sync replicas (replica.lag.time.max.ms)")
         self.shrunk = 1
 
+    @action(only=lambda self: self.replicated)
+    def expand_isr(self) -> None:
+        """The follower is back, catches up and is in sync again (`Partition.maybeExpandIsr`)."""
+        when(self.shrunk == 1)
+        say(f"the follower of {self.name} catches up to offset {self.log.length} and is in sync again")
+        self.follower, self.shrunk = self.log.length, 0
+
     @action(fault="broker-failover", only=lambda self: self.replicated)
     def fail_over(self) -> None:
-        """The leader dies; the follower leads with what it has. Without unclean.leader.election.enable only an
-        in-sync follower may."""
+        """The leader dies; the follower leads with what it has, and the old leader follows it when it is
+        back. Without unclean.leader.election.enable only an in-sync follower may lead. A consumer that was
+        ahead learns from the leader epoch that the log was cut, before it fetches again (KIP-320)."""
         if not self.topic.unclean_leader_election:
             when(self.shrunk == 0)
         say(f"the leader of {self.name} dies; the new leader has {self.follower} of {self.log.length} records")
         self.log.truncate(self.follower)
         self.follower, self.shrunk = self.log.length, 0
         self._rebuild()
+        for consumer, partition in self.consumers:
+            consumer.truncated(partition, self.log.length)
         for wire, output in self.writers:
             waiting = (wire.phase == Phase.APPENDED) & (wire.request[0].output == output)
             wire.error = ite(waiting, Error.NO_ANSWER, wire.error)

@@ -60,9 +60,11 @@ class Pipeline:
         """The stages whose output ends in a topic or a store, nearest first."""
         found: list[Stage] = []
         for stage in self.stages:
-            if (topic is not None and topic in stage.topics) or (store is not None and stage.store is store):
+            relaying = isinstance(stage.clients[0], Relay)
+            writes = store is not None and stage.store is store and not relaying
+            if (topic is not None and topic in stage.topics) or writes:
                 found.append(stage)
-                if isinstance(stage.clients[0], Relay):
+                if relaying:
                     found += self.upstream(store=stage.store)
                 if stage.source:
                     found += self.upstream(topic=stage.source)
@@ -87,16 +89,19 @@ class Pipeline:
         """What an outsider could see in the model's current (concrete) state: logs with LSO, committed offsets,
         rows of the stores, what readers were given."""
         seen: dict[str, Any] = {"partitions": {}, "groups": {}, "stores": {}, "readers": {}, "transactions": {}}
-        for parts in self.partitions.values():
-            for part in parts:
-                seen["partitions"][part.name] = _observe_partition(part)
+        offsets = [group.offsets for group in self.groups.values()]
+        for part in [*(p for parts in self.partitions.values() for p in parts), *offsets]:
+            seen["partitions"][part.name] = _observe_partition(part)
         for name, group in self.groups.items():
             seen["groups"][name] = {
                 "generation": group.generation,
                 "committed": {str(k): _committed(group, k) for k in range(group.inputs)},
             }
         for name, store in self.stores.items():
-            seen["stores"][name] = {str(v): store.rows[v] for v in range(1, len(store.rows)) if store.rows[v]}
+            rows = [v for v in range(1, len(store.rows)) for _ in range(store.rows[v])]
+            seen["stores"][name] = {"rows": rows}
+            if store.spec.write in ("offsets", "two-phase"):
+                seen["stores"][name]["next offsets"] = [store.next[k] for k in range(len(store.next))]
         for name, reader in self.readers.items():
             seen["readers"][name] = {
                 source.name: [v for v in range(1, reader.sizes["value"] + 1) for _ in range(reader.count(k, v))]
@@ -173,7 +178,9 @@ class _Builder:
             parts = [Written(p) for t in reader.topics for p in pipeline.partitions.get(t, [])]
             if parts:
                 largest = max(p.partition.sizes["log"] for p in parts)
-                pipeline.readers[reader.name] = Reader(reader, parts, self.sizes.of(log=largest))
+                observer = pipeline.readers[reader.name] = Reader(reader, parts, self.sizes.of(log=largest))
+                for k, part in enumerate(parts):
+                    part.partition.consumers.append((observer, k))
 
     def _number_producers(self) -> None:
         """How many producer ids there can be: one per transactional.id, one per start of the others."""
@@ -272,7 +279,10 @@ class _Builder:
             )
             coordinators[transactional_id].late_markers = bool(self.spec.budget("delayed-marker"))
         coordinator = coordinators[transactional_id]
+        coordinator.keeps = coordinator.keeps or isinstance(client, Processor) and client.two_phase
         client.coordinator, client.pid = coordinator, coordinator.pid
+        first = len(coordinator.wires) * self.sizes.transactions + 1
+        client.numbers = range(first, first + self.sizes.transactions)
         coordinator.wires += client.wires
         touched = [*client.outputs, *([client.offsets_partition] if client.offsets_partition else [])]
         coordinator.partitions += [p for p in touched if p not in coordinator.partitions]
@@ -300,6 +310,9 @@ class _Builder:
         client = Processor(name, index, spec, self.spec, self.sizes.of(pid=self.most_pids), sources, store, lookup)
         client.group = group
         group.processes.append(client)
+        for k, source in enumerate(sources):
+            if isinstance(source, Written):
+                source.partition.consumers.append((client, k))
         if store is not None:
             store.writers.append(client)
         parts = [self.pipeline.partitions[t] for t in spec.to]

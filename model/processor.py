@@ -1,8 +1,8 @@
 """A processor: poll, look something up, write to a store, produce, commit the position; then again.
 
-What makes pipelines differ is the order of these steps, so a processor's loop is a sequence of them (`loop`), made
-from the spec. Three positions are kept apart: where it will poll next, what is committed, and what has been processed.
-Without outputs it is a plain consumer whose processing is its effect.
+What makes pipelines differ is the order of these steps, so a processor's loop is a sequence of them (`loop`),
+made from the spec. Three positions are kept apart: where it will poll next, what is committed, and what has
+been processed. Without outputs it is a plain consumer whose processing is its effect.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from eoscheck.model import spec as spec_module
 from eoscheck.model.client import Client
 from eoscheck.model.language import Array, Var, action
-from eoscheck.model.protocol import Api, At, Error, Membership, Phase
-from eoscheck.model.values import all_of, any_of, ite, neg, one_of, say, when
+from eoscheck.model.protocol import Api, At, Membership, Phase
+from eoscheck.model.values import any_of, ite, neg, one_of, say, when
 
 if TYPE_CHECKING:
     from eoscheck.model.groups import GroupCoordinator
     from eoscheck.model.inputs import Input
-    from eoscheck.model.store import Lookup, Store
     from eoscheck.model.spec import Spec, Switches
+    from eoscheck.model.store import Lookup, Store
 
 
 def loop(spec: spec_module.Processor, store: Store | None, tv2: bool) -> list[At]:
@@ -54,11 +54,20 @@ class Processor(Client):
     """One instance of a processor (or consumer) of the spec."""
 
     def __init__(
-        self, name: str, index: int, spec: spec_module.Processor, whole: Spec, sizes: dict[str, int],
-        inputs: list[Input], store: Store | None, lookup: Lookup | None,
+        self,
+        name: str,
+        index: int,
+        spec: spec_module.Processor,
+        whole: Spec,
+        sizes: dict[str, int],
+        inputs: list[Input],
+        store: Store | None,
+        lookup: Lookup | None,
     ) -> None:
         switches: Switches = whole.switches
-        super().__init__(name, index, spec.producer or spec_module.ProducerConfig(idempotence=False), switches, sizes)
+        super().__init__(
+            name, index, spec.producer or spec_module.ProducerConfig(idempotence=False), switches, sizes
+        )
         self.spec, self.inputs, self.store, self.lookup = spec, inputs, store, lookup
         self.program = loop(spec, store, switches.tv2)
         self.restart_on_fatal = spec.on_fatal == "restart"
@@ -66,6 +75,9 @@ class Processor(Client):
         self.worker = spec.threads == "worker"
         self.may_pause = bool(whole.budget("pause", spec.name))
         self.unknown = sizes["offset"] + 1
+        self.two_phase = (
+            self.config.two_phase_commit and store is not None and store.spec.write == "two-phase"
+        )
         self.group: GroupCoordinator
 
     generation = Var(lambda self: range(self.sizes["generation"] + 1))
@@ -104,6 +116,32 @@ class Processor(Client):
             self._join()
 
     def initialised(self) -> None:
+        if self.two_phase and self.prepared != 0:
+            self._complete_prepared()
+        else:
+            self._ready()
+
+    def _complete_prepared(self) -> None:
+        """completeTransaction(): the store knows whether the transaction that was kept is to be committed
+        (KIP-939)."""
+        assert self.store is not None
+        if self.store.decided[self.index] == self.prepared:
+            say(f"{self.name} finds the decision to commit in {self.store.name}")
+            self.at = At.COMMIT
+        else:
+            say(f"{self.name} finds no decision in {self.store.name} and aborts")
+            self.at = At.ABORT
+        self.prepared = 0
+
+    def done(self, step: At) -> None:
+        if self.two_phase and step == At.COMMIT and self.generation == 0:
+            # The transaction of its former self: it has not joined yet.
+            self.finish()
+            self._ready()
+        else:
+            super().done(step)
+
+    def _ready(self) -> None:
         # A member that starts for the first time is in its group already.
         if self.group.members[self.index] == Membership.IN and self.generation != 0:
             self.at = At.POLL
@@ -123,14 +161,16 @@ class Processor(Client):
 
     @action
     def rejoin(self) -> None:
-        """poll() finds out that the coordinator has removed this member: partitions are lost, it joins again."""
+        """poll() finds out that the coordinator has removed this member: partitions are lost, it joins
+        again."""
         when(self.at == At.POLL)
         when(self.group.members[self.index] == Membership.OUT)
         say(f"{self.name} learns at poll() that it was removed from its group, and joins again")
         self._join()
 
     def can_rejoin(self) -> Any:
-        """It is at poll() (where a member learns of a rebalance), waiting to join, or polls in another thread."""
+        """It is at poll() (where a member learns of a rebalance), waiting to join, or polls in another
+        thread."""
         ready = one_of(self.at, At.JOIN, At.POLL, At.FETCH)
         return (ready | self.is_up()) if self.worker else ready
 
@@ -145,13 +185,15 @@ class Processor(Client):
 
     @action(each=lambda self: [(k,) for k in range(len(self.inputs))])
     def fetch_position(self, partition: int) -> None:
-        """OffsetFetch, or the database's own offset; else auto.offset.reset. Reading it again is harmless, so the
-        request and its answer are one step."""
+        """OffsetFetch, or the database's own offset; else auto.offset.reset. Reading it again is harmless, so
+        the request and its answer are one step."""
         when(self.at == At.FETCH)
         when(self.mine[partition])
         when(self.position[partition] == self.unknown)
         self.position[partition] = self._resume(partition)
-        say(f"{self.name} will continue at offset {self.position[partition]} of {self.inputs[partition].name}")
+        say(
+            f"{self.name} will continue at offset {self.position[partition]} of {self.inputs[partition].name}"
+        )
         self.group.hand_out(self, partition)
         others = [k for k in range(len(self.inputs)) if k != partition]
         missing = any_of(self.mine[k] & (self.position[k] == self.unknown) for k in others)
@@ -172,6 +214,11 @@ class Processor(Client):
         latest = self.spec.consumer.auto_offset_reset != "earliest"
         return source.end(self.spec.consumer.isolation_level) if latest else 0
 
+    def truncated(self, partition: int, end: Any) -> None:
+        """The log of an input partition was cut at `end`: see `Reader.truncated`."""
+        position = self.position[partition]
+        self.position[partition] = ite((position != self.unknown) & (end < position), end, position)
+
     # -- one round
 
     @action(each=lambda self: [(k,) for k in range(len(self.inputs))])
@@ -190,15 +237,15 @@ class Processor(Client):
             self.partition, self.next_offset = partition, position + 1
             self.polled_generation = self.generation
             self.at = self.program[0] if self.program else At.POLL
-            if self.coordinator is not None:
-                self.txn = self.txn + 1
+            self.begin_transaction()
         else:
             say(f"{self.name} skips offset {position} of {source.name}: control record or aborted")
 
     @action(each=lambda self: [(k,) for k in range(len(self.inputs))] if self.spec.offsets == "auto" else [])
     def auto_commit(self, partition: int) -> None:
-        """enable.auto.commit: the position, at a poll() after auto.commit.interval.ms (`maybeAutoCommitOffsetsAsync`).
-        With a worker thread the poll loop goes on while records are still being processed."""
+        """enable.auto.commit: the position, at a poll() after auto.commit.interval.ms
+        (`maybeAutoCommitOffsetsAsync`). With a worker thread the poll loop goes on while records are still
+        being processed."""
         when(self.is_up() if self.worker else self.at == At.POLL)
         when(self.mine[partition])
         when(self.group.members[self.index] != Membership.OUT)
@@ -215,13 +262,16 @@ class Processor(Client):
 
     @action(fault="exception", each=lambda self: [(k,) for k in range(len(self.inputs))])
     def throw(self, partition: int) -> None:
-        """Processing throws; `finally { consumer.close(); }` runs, which with auto commit commits the position."""
+        """Processing throws; `finally { consumer.close(); }` runs, which with auto commit commits the
+        position."""
         when(one_of(self.at, *[s for s in self.program if s not in (At.COMMIT, At.OFFSET_COMMIT)]))
         when(self.wires[0].phase == Phase.IDLE)
         when(self.partition == partition)
         say(f"processing of input {self.value} throws; {self.name} closes its consumer and starts again")
         if self.spec.offsets == "auto":
-            current = (self.group.members[self.index] != Membership.OUT) & (self.generation == self.group.generation)
+            current = (self.group.members[self.index] != Membership.OUT) & (
+                self.generation == self.group.generation
+            )
             if current:
                 self._commit_position(partition)
         self.group.leave(self)
@@ -298,9 +348,12 @@ class Processor(Client):
             super().failed(step, error)
 
     def _drop(self) -> None:
-        """Stop working on the record in hand; join again if the group has moved on, else go back to the offset."""
+        """Stop working on the record in hand; join again if the group has moved on, else go back to the
+        offset."""
         self.finish()
-        removed = (self.group.members[self.index] == Membership.OUT) | (self.generation != self.group.generation)
+        removed = (self.group.members[self.index] == Membership.OUT) | (
+            self.generation != self.group.generation
+        )
         if removed:
             self._join()
         else:
@@ -314,7 +367,9 @@ class Processor(Client):
     def aborted(self) -> None:
         if self.spec.after_abort == "continue":
             self.finish()
-            removed = (self.group.members[self.index] == Membership.OUT) | (self.generation != self.group.generation)
+            removed = (self.group.members[self.index] == Membership.OUT) | (
+                self.generation != self.group.generation
+            )
             if removed:
                 self._join()
             else:
@@ -351,8 +406,13 @@ class Processor(Client):
         known, offset = self.group.offsets.committed_offset(partition)
         return ite(known, offset, self._reset(self.inputs[partition]))
 
+    def settled(self, value: int) -> Any:
+        """Kafka's side of `value` is committed. Where the position lies in a store that decides for Kafka,
+        that is said by the outputs alone."""
+        if self.store is not None and self.store.spec.write == "two-phase":
+            return any_of(p.committed_value(value) for p in self.outputs)
+        return self.progressed(value)
+
     def progressed(self, value: int) -> Any:
         """The position committed for the partition of `value` is behind it."""
         return neg(self.pending(value)) & any_of(source.contains_from(0, value) for source in self.inputs)
-
-

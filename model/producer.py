@@ -32,8 +32,10 @@ class Sender(Client):
 
     def begin(self) -> None:
         super().begin()
-        if self.coordinator is not None:
+        if self.coordinator is not None and self.coordinator.wires[0] is self.wires[0]:
             self.coordinator.owner = 1
+        elif self.coordinator is not None:
+            self.at = At.INIT
 
     @action
     def start(self) -> None:
@@ -70,9 +72,12 @@ class PlainSender(Sender):
     """Without transactional.id. Up to two requests are in flight (max.in.flight.requests.per.connection > 1)."""
 
     held = Var(lambda self: Array(range(self.sizes["value"] + 1), len(self.wires)))
-    sequence = Var(lambda self: Array(range(self.sizes["sequence"] + 1), len(self.wires)))
+    # Sequence of the batch, one too high; 0: it has none yet.
+    sequence = Var(lambda self: Array(range(self.sizes["sequence"] + 2), len(self.wires)))
     older = Var(lambda self: range(len(self.wires)))
     fresh_sequence = Var(lambda self: range(self.sizes["sequence"] + 1))
+    # A batch failed with unknown outcome (`TransactionManager.markSequenceUnresolved`).
+    unresolved = Var(bool)
 
     def holds(self, value: int) -> Any:
         return any_of(h == value for h in self.held)
@@ -95,31 +100,36 @@ class PlainSender(Sender):
         when(self.at == At.POLL)
         when(wire.phase == Phase.IDLE)
         k = self.wires.index(wire)
+        when((self.held[k] != 0) | (self.next < self.spec.records))
         self._keep_order(k)
         if self.held[k] == 0:
-            when(self.next < self.spec.records)
             self.held[k] = self.next + self.first
             self.next = self.next + 1
-            self._number(k)
             say(f"{self.name} sends input {self.held[k]}")
         else:
             say(f"{self.name} sends input {self.held[k]} again")
         self._transmit(k)
 
     def _keep_order(self, k: int) -> None:
-        """An idempotent producer retries batches in the order of their sequences, each when the one before it is done,
-        and sends nothing new past a batch that waits for its retry (`RecordAccumulator.shouldStopDrain...`)."""
+        """An idempotent producer retries batches in the order of their sequences, each when the one before
+        it is done. It sends nothing new past a batch that waits for its retry, nor behind an unresolved
+        sequence while another is in flight (`RecordAccumulator.shouldStopDrainBatchesForPartition`)."""
         if len(self.wires) == 1 or not self.config.idempotence:
             return
-        first = 1 - k
-        earlier = (self.held[first] != 0) & (self.sequence[first] < self.sequence[k])
-        waiting = (self.held[first] != 0) & (self.wires[first].phase == Phase.IDLE)
-        when(neg(ite(self.held[k] == 0, waiting, earlier)))
+        other = 1 - k
+        numbered = self.sequence[other] != 0
+        earlier = numbered & (self.sequence[other] < self.sequence[k])
+        waiting = (self.held[other] != 0) & (self.wires[other].phase == Phase.IDLE)
+        blocked = ite(self.held[k] == 0, waiting, False) | (numbered & (waiting | self.unresolved))
+        when(neg(ite(self.sequence[k] == 0, blocked, earlier)))
 
     def _number(self, k: int) -> None:
-        if self.config.idempotence:
-            self.sequence[k] = self.fresh_sequence
-            self.fresh_sequence = self.fresh_sequence + 1
+        """The next sequence; behind an unresolved one they begin again under a higher epoch
+        (`TransactionManager.maybeResolveSequences`, `bumpIdempotentProducerEpoch`)."""
+        self.epoch = self.epoch + ite(self.unresolved, 1, 0)
+        self.fresh_sequence = ite(self.unresolved, 1, self.fresh_sequence + 1)
+        self.sequence[k] = self.fresh_sequence
+        self.unresolved = False
 
     def _transmit(self, k: int) -> None:
         wire = self.wires[k]
@@ -127,7 +137,9 @@ class PlainSender(Sender):
             self.older = ite(self.wires[1 - k].phase == Phase.IDLE, k, 1 - k)
         fields: dict[str, Any] = {"output": 0, "value": self.held[k]}
         if self.config.idempotence:
-            fields |= {"pid": self.producer_id(), "epoch": self.epoch, "sequence": self.sequence[k]}
+            if self.sequence[k] == 0:
+                self._number(k)
+            fields |= {"pid": self.producer_id(), "epoch": self.epoch, "sequence": self.sequence[k] - 1}
         wire.send(Api.PRODUCE, **fields)
         if self.config.acks == "0":
             self.acknowledged[self.held[k]] = True
@@ -149,6 +161,10 @@ class PlainSender(Sender):
             error, Error.NO_ANSWER, Error.NOT_ENOUGH_REPLICAS, Error.OUT_OF_ORDER_SEQUENCE_NUMBER
         ):
             say(f"{self.name} gets no answer or a retriable error for input {self.held[k]} and will retry")
+            if self.config.idempotence and len(self.wires) > 1:
+                # A real gap: it takes the first sequence of the next epoch (`TransactionManager.canRetry`).
+                gap = self.unresolved & (error == Error.OUT_OF_ORDER_SEQUENCE_NUMBER)
+                self.sequence[k] = ite(gap, 0, self.sequence[k])
         else:
             self._fail(k)
 
@@ -161,19 +177,21 @@ class PlainSender(Sender):
             "calls send() with it again" if self.spec.on_error == "resend" else "goes on with the next"
         ))
         if self.config.idempotence:
-            # bumpIdempotentProducerEpoch: sequences begin again under a higher epoch.
-            self.epoch = self.epoch + 1
-            self.fresh_sequence = 0
+            self.unresolved = True
         if self.spec.on_error == "resend":
-            self._number(k)
+            self.sequence[k] = 0
         else:
             self._forget(k)
 
     @action(fault="delivery-timeout", each=lambda self: [(w,) for w in self.wires if self.config.acks != "0"])
     def expire(self, wire: Wire) -> None:
-        """delivery.timeout.ms passes: send() fails with TimeoutException, the outcome is unknown (KIP-91)."""
+        """delivery.timeout.ms passes: send() fails with TimeoutException, the outcome is unknown (KIP-91). A
+        request that was not handled by then is lost, and the connection with it."""
         when(self.at == At.POLL)
         when(one_of(wire.phase, Phase.SENT, Phase.ANSWERED, Phase.APPENDED))
+        say("delivery.timeout.ms passes")
+        if wire.phase == Phase.SENT:
+            self.disconnected(wire)
         wire.close()
         self._fail(self.wires.index(wire))
 
@@ -222,7 +240,7 @@ class TransactionalSender(Sender):
         when(self.next < self.spec.records)
         self.value = self.next + self.first
         self.next = self.next + 1
-        self.txn = self.txn + 1
+        self.begin_transaction()
         self.at = self.program[0]
         say(f"{self.name} begins a transaction for input {self.value}")
 
@@ -239,6 +257,6 @@ class TransactionalSender(Sender):
             self.finish()
             self.at = At.POLL
         else:
-            self.txn = self.txn + 1
+            self.begin_transaction()
             self.output, self.at = 0, self.program[0]
             say(f"{self.name} sends input {self.value} in a new transaction")

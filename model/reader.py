@@ -66,10 +66,7 @@ class Reader(Component):
             self.mixed[value] = any_of([self.mixed[value], (before != 0) & (before != version)])
             self.versions[value] = version
 
-    @action(each=lambda self: [(k,) for k in range(len(self.partitions)) if self.partitions[k].partition.replicated])
-    def reset(self, partition: int) -> None:
-        """OFFSET_OUT_OF_RANGE after an unclean election: the reader goes back to the end of the log."""
-        source = self.partitions[partition]
-        when(source.partition.log.length < self.position[partition])
-        self.position[partition] = source.partition.log.length
-        say(f"{self.name} is beyond the end of {source.name} (OFFSET_OUT_OF_RANGE) and resets")
+    def truncated(self, partition: int, end: Any) -> None:
+        """The log was cut at `end`, and this reader may have been beyond: with a reset policy, whichever, it
+        goes on at the first offset that differs (KIP-320, `SubscriptionState.maybeCompleteValidation`)."""
+        self.position[partition] = minimum(self.position[partition], end)

@@ -28,22 +28,31 @@ class Sizes:
         self.has_lookups = bool(spec.lookups)
         self.offset = max([self.records(t.name) for t in spec.topics if self._is_source(t.name)], default=0)
         self.partitions = max((t.partitions for t in spec.topics), default=1)
-        self.txn = self.rounds() + self.anew + 1
-        epochs = 3 * self.anew + 2 * self.again + 2 + (self.txn + self.anew + self.again if spec.switches.tv2 else 0)
-        self.epoch = min(spec.bounds.epoch or epochs + self._sharing(), 200)
+        self.sharers = self._sharers()
+        self.transactions = self.rounds() + self.anew + (1 if self.sharers == 1 else 3)
+        self.txn = self.transactions * self.sharers
+        epochs = 3 * self.anew + 2 * self.again + 2 + (self.transactions + self.anew + self.again if spec.switches.tv2 else 0)
+        self.epoch = min(spec.bounds.epoch or epochs + (4 * self.sharers if self.sharers > 1 else 0), 200)
         self.generation = min(spec.bounds.generation or 4 + 4 * self.anew, 200)
 
     def _is_source(self, topic: str) -> bool:
         return any(p.source == topic for p in self.spec.processors)
 
-    def _sharing(self) -> int:
-        shared = [p for p in self.spec.processors if p.producer and p.instances > 1 and p.producer.transactional_id]
-        return sum(2 for p in shared if "${" not in str(p.producer and p.producer.transactional_id))
+    def _sharers(self) -> int:
+        """The most clients that use one transactional.id."""
+        ids = [p.config.transactional_id for p in self.spec.producers if p.config.transactional_id]
+        for p in self.spec.processors:
+            if p.producer and p.producer.transactional_id:
+                id_ = p.producer.transactional_id
+                ids += [id_.replace("${instance}", str(k + 1)) for k in range(p.instances)]
+        return max([ids.count(id_) for id_ in ids], default=1)
 
     def rounds(self) -> int:
         """Rounds that one processor can take through its loop, all instances together."""
+        # A saved position may lag behind by any number of records, unless it is saved with each transaction.
         begins_anew = any(p.offsets == "auto" for p in self.spec.processors) or any(
-            p.position == "none" for p in self.spec.producers
+            p.position == "none" or (p.position == "external" and not p.config.transactional_id)
+            for p in self.spec.producers
         )
         uncommitted = any(p.consumer.auto_offset_reset != "earliest" for p in self.spec.processors)
         per_fault = self.inputs if begins_anew or uncommitted else 1
@@ -57,11 +66,15 @@ class Sizes:
         idempotent = all(p.config.idempotence for p in self.spec.producers if p.to == topic) and all(
             p.producer is not None and p.producer.idempotence for p in self.spec.processors if topic in p.to
         )
-        return self.rounds() + (self.spec.budget("delayed-request") if idempotent else self.again)
+        # A connection that breaks takes all requests in flight along; without idempotence each is sent twice.
+        writers = [p for p in self.spec.producers if p.to == topic]
+        in_flight = max((min(p.config.max_in_flight, p.records, 2) for p in writers), default=1)
+        return self.rounds() + (self.spec.budget("delayed-request") if idempotent else self.again * in_flight)
 
     def log(self, topic: str, transactional: bool) -> int:
         """Records of one partition, control records included."""
         markers = self.rounds() + self.spec.budget("delayed-marker") + 1 if transactional else 0
+        markers += 2 if self.sharers > 1 else 0
         return min(self.spec.bounds.log or self.records(topic) + markers, 60)
 
     def offsets_log(self, processor: spec_module.Processor) -> int:
@@ -69,7 +82,7 @@ class Sizes:
         if processor.offsets == "in-store":
             return 1
         commits = self.rounds() + self.again
-        markers = self.rounds() + self.spec.budget("delayed-marker") + 1
+        markers = self.rounds() + self.spec.budget("delayed-marker") + 1 + (2 if self.sharers > 1 else 0)
         return min(self.spec.bounds.log or commits + (markers if processor.offsets == "in-transaction" else 0), 60)
 
     def of(self, log: int = 1, pid: int = 0, key: int = 0) -> dict[str, int]:

@@ -35,12 +35,20 @@ class Store(Component):
     mixed = Var(lambda self: Array(bool, self.sizes["value"] + 1), durable=True, ghost=True)
     keys = Var(lambda self: Array(bool, self._key_count()), durable=True)
     next = Var(lambda self: Array(range(self.sizes["offset"] + 2), self.sizes["partitions"]), durable=True)
+    # two-phase: the epoch of the transaction that each writer last decided to commit, one too high.
+    decided = Var(
+        lambda self: Array(range(self.sizes["epoch"] + 2), len(self.writers)) if self._decides() else Array(range(1), 1),
+        durable=True,
+    )
     # Outbox rows in the order of their serial ids: the input, and whether the row is committed and sent.
     serials = Var(lambda self: range(self._outbox() + 1), durable=True)
     outbox = Var(
         lambda self: Array({"value": range(self.sizes["value"] + 1), "visible": bool, "sent": bool}, max(self._outbox(), 1)),
         durable=True,
     )
+
+    def _decides(self) -> bool:
+        return self.spec.write == "two-phase" and any(writer.two_phase for writer in self.writers)
 
     def _outbox(self) -> int:
         return self.sizes["attempts"] if self.spec.write == "outbox" else 0
@@ -91,12 +99,17 @@ class Store(Component):
             return False
         self._put(process, once=False)
         self.next[process.partition] = process.next_offset
+        if self._decides():
+            self.decided[process.index] = process.epoch + 1
         process.group.check_holder(process, process.partition)
         return True
 
     def _put(self, process: Processor, once: bool) -> None:
         value = process.value
-        say(f"{process.name} writes input {value} to {self.name}, committed there at once")
+        if self.spec.write == "two-phase":
+            say(f"{process.name} records in {self.name} that the transaction of input {value} is to be committed")
+        else:
+            say(f"{process.name} writes input {value} to {self.name}, committed there at once")
         self.rows[value] = 1 if once else minimum(self.rows[value] + 1, 2)
         if self.sizes["version"]:
             before = self.versions[value]

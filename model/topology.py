@@ -181,11 +181,13 @@ def _check_offsets(spec: Spec, processor: Processor, place: Place) -> None:
         raise Problem(at, f"{dotted(place)}: 'offsets: {offsets}' needs a producer with a transactional.id")
     if offsets == "auto" and not processor.consumer.auto_commit:
         raise Problem(at, f"{dotted(place)}: 'offsets: auto' needs enable.auto.commit=true")
-    if offsets == "in-store" and write != "offsets":
-        raise Problem(at, f"{dotted(place)}: 'offsets: in-store' needs a store with 'write: offsets'")
-    if offsets != "in-store" and write == "offsets":
+    if offsets == "in-store" and write not in ("offsets", "two-phase"):
         raise Problem(
-            at, f"{dotted(place)}: a store with 'write: offsets' needs 'offsets: in-store', not '{offsets}'"
+            at, f"{dotted(place)}: 'offsets: in-store' needs a store with 'write: offsets' or 'write: two-phase'"
+        )
+    if offsets != "in-store" and write in ("offsets", "two-phase"):
+        raise Problem(
+            at, f"{dotted(place)}: a store with 'write: {write}' needs 'offsets: in-store', not '{offsets}'"
         )
     if write == "two-phase" and not transactional:
         raise Problem(

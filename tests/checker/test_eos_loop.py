@@ -1,4 +1,4 @@
-"""The benchmark model has the numbers of states, transitions and levels that TLC, SPIN and a C program agree on."""
+"""The benchmark model has the states, transitions and levels that TLC, SPIN and a C program agree on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.engine import Engine, Interpreter
 from eoscheck.checker.search import Exploration, Limits, explore
@@ -58,9 +57,9 @@ def test_each_action_has_the_paths_that_a_reader_sees_in_it() -> None:
     paths = Counter(c.action.method for c in program.commands if c.action.component.name in ("p0", "reader"))
     cuts = Counter(c.action.method for c in program.commands if c.cut and c.action.component.name == "p0")
     assert paths == {
-        "init_pid": 2, "init_fence": 2, "rebalance": 1, "fetch": 2, "poll": 1, "evict": 1, "begin_transaction": 1,
-        "produce": 2, "ext_write": 1, "add_offsets": 2, "end_commit": 3, "end_abort": 3, "out_marker": 5,
-        "offsets_marker": 2, "complete": 1, "read": 4,
+        "init_pid": 2, "init_fence": 2, "rebalance": 1, "fetch": 2, "poll": 1, "evict": 1,
+        "begin_transaction": 1, "produce": 2, "ext_write": 1, "add_offsets": 2, "end_commit": 3,
+        "end_abort": 3, "out_marker": 5, "offsets_marker": 2, "complete": 1, "read": 4,
     }  # fmt: skip
     assert cuts == {"init_pid": 1, "init_fence": 1, "produce": 1, "out_marker": 3}
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import doctest
 import enum
 import re
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from tinymodels import Clock, Counter, everything
-
+from eoscheck.checker import expressions
 from eoscheck.checker.engine import Interpreter
+from eoscheck.model import domains, memory, values
 from eoscheck.model.domains import DomainError, Out, place, scalar
 from eoscheck.model.language import (
     Array,
@@ -27,6 +30,7 @@ from eoscheck.model.language import (
     eventually,
 )
 from eoscheck.model.values import Witness, all_of, any_of, count, derived, ite, maximum, neg, one_of, when
+from tinymodels import Clock, Counter, everything
 
 
 class Empty(enum.Enum):
@@ -161,7 +165,7 @@ class TestAttributes:
     def test_an_undeclared_variable_cannot_be_assigned(self) -> None:
         counter = Counter()
         concrete(Model([counter]))
-        with pytest.raises(AttributeError, match="Counter has no variable 'nn'; did you mean 'n'?"):
+        with pytest.raises(AttributeError, match=r"Counter has no variable 'nn'; did you mean 'n'?"):
             counter.nn = 1
 
     def test_configuration_never_changes(self) -> None:
@@ -322,3 +326,15 @@ def test_a_property_is_called_as_its_function() -> None:
 
     made = no_loss.__property__("subject")
     assert (made.kind, made.name, made.says, made.check()) == ("always", "no-loss", "Nothing is lost.", None)
+
+
+def test_the_examples_of_the_documentation_run() -> None:
+    page = Path(__file__).parents[2] / "docs" / "language.md"
+    done = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert done.attempted > 20 and not done.failed
+
+
+@pytest.mark.parametrize("module", [domains, expressions, memory, values], ids=lambda m: m.__name__)
+def test_the_examples_in_docstrings_run(module: ModuleType) -> None:
+    done = doctest.testmod(module)
+    assert done.attempted and not done.failed

@@ -6,10 +6,6 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tinymodels import Clock, Counter, Graph
-
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.engine import Interpreter
 from eoscheck.checker.liveness import Lasso, violations
@@ -17,6 +13,9 @@ from eoscheck.checker.search import Exploration, Limits, explore
 from eoscheck.checker.trace import trace
 from eoscheck.model.language import Component, Model, Property, Var, action
 from eoscheck.model.values import when
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tinymodels import Clock, Counter, Graph
 
 
 def check(graph: Graph) -> tuple[Exploration, dict[int, Lasso]]:
@@ -103,11 +102,11 @@ def test_a_clock_strikes_twelve_again_and_again_and_a_counter_stays_at_three() -
         assert (number, found.path(lasso.state), lasso.cycle) == (2, [1, 1, 1], [0] * 12)
 
 
-# --- against brute force --------------------------------------------------------------------------------------------
+# --- against brute force --------------------------------------------------------------------------
 
 
 def fair_sets(graph: Graph, goal: set[int], faults: set[int]) -> Iterator[frozenset[int]]:
-    """Every set of states that a fair execution could stay in for ever, with the goal false: by definition."""
+    """By definition: every set of states that a fair execution could stay in with the goal false."""
     states = sorted({0, *(x for f, _, t in graph.edges for x in (f, t))} - goal)
     for size in range(1, len(states) + 1):
         for chosen in map(set, combinations(states, size)):

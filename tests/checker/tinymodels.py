@@ -200,7 +200,7 @@ def everything() -> Model:
 
 
 class Graph:
-    """An engine over explicit edges `(from, action, to)`; state i is the byte i. Actions in `faults` are no duty.
+    """An engine over explicit edges `(from, action, to)`; state i is the byte i; `faults` owe nothing.
 
     Each of `goals` is the set of states where one "eventually" property is met.
     """
