@@ -8,7 +8,7 @@ same; the rest is tried in every state. Nothing here knows what a command means.
 from __future__ import annotations
 
 from collections import ChainMap, Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -316,6 +316,15 @@ class _Dispatch:
         return [names.get(tuple(row)) for row in table]
 
 
+def _changes(program: Program) -> list[int]:
+    """By action, the properties that read a variable which it may write."""
+    reads = [ex.reads(p.hit) | ex.reads(p.premise) for p in program.properties]
+    masks = dict.fromkeys(program.model.actions, 0)
+    for command in program.commands:
+        masks[command.action] |= sum(1 << i for i, cells in enumerate(reads) if cells & command.writes)
+    return list(masks.values())
+
+
 class Compiled:
     """Guarded commands, compiled to Python functions."""
 
@@ -341,3 +350,4 @@ class Compiled:
         self.successors: Callable[[bytes], list[Successor]] = space["successors"]
         self.hits: Callable[..., int] = space["hits"]
         self.premises: Callable[..., int] = space["premises"]
+        self.changes: Sequence[int] = _changes(program)

@@ -22,6 +22,8 @@ class Engine(Protocol):
 
     name: str
     model: Model
+    changes: Sequence[int]
+    """By number of the action, bit i: it can change what property i says (its hit or its premise)."""
 
     def successors(self, state: bytes) -> Sequence[Successor]:
         """Every action that changes `state`, in the order of the model's actions; a cut one with its text."""
@@ -44,6 +46,7 @@ class Interpreter:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.changes: Sequence[int] = [-1] * len(model.actions)
 
     def step(self, state: bytes, action: Action) -> bytes | str | None:
         """The state after `action`, the text of the cut, or None where it is disabled or changes nothing."""

@@ -162,7 +162,7 @@ def _search(engine: Engine, limits: Limits, found: Exploration, clock: _Clock, i
     fault = [action.info.fault is not None for action in engine.model.actions]
     most = sys.maxsize if limits.states is None else limits.states
     index, fired, parents, actions = found.index, found.fired, found.parents, found.actions
-    successors, hits, premises = engine.successors, engine.hits, engine.premises
+    successors, hits, premises, changes = engine.successors, engine.hits, engine.premises, engine.changes
     frontier = [initial]
     while frontier:
         found.depth += 1
@@ -195,13 +195,15 @@ def _search(engine: Engine, limits: Limits, found: Exploration, clock: _Clock, i
                 index[after] = found.states
                 found.states += 1
                 following.append(after)
-                if wanted:
-                    hit = hits(after, wanted)
+                # A property can only say something new where the step wrote something that it reads.
+                asked = changes[number]
+                if asked & wanted:
+                    hit = hits(after, asked & wanted)
                     if hit:
                         _record(found, hit, found.states - 1)
                         wanted &= ~hit
-                if found.premises != watch.all:
-                    found.premises |= premises(after, watch.all ^ found.premises)
+                if asked & ~found.premises & watch.all:
+                    found.premises |= premises(after, asked & ~found.premises & watch.all)
             if at_rest:
                 found.at_rest += 1
                 if watch.resting:

@@ -103,7 +103,9 @@ def _below(step: Step, seen: Mapping[str, Any], state: Mapping[str, Any], style:
     return [f"{owner}: {_changes(changes)}" for owner, changes in differences(seen, step.observation)]
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, dict[str, list[Any]]]]:
+def differences(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> list[tuple[str, dict[str, list[Any]]]]:
     """What an outsider sees change: by place, each thing that was one and is now another."""
     found = []
     for section, places in after.items():

@@ -39,6 +39,7 @@ class Client(Component):
     outputs       partitions it produces to, in order
     coordinator   that of its transactional.id, or None
     program       the steps of one round of its loop, in order
+    expires       whether delivery.timeout.ms can pass for a batch
     pid           its producer id: fixed with a transactional.id, else the first of its restarts
     numbers       what its transactions are counted by, others with its transactional.id have other numbers
     """
@@ -55,6 +56,7 @@ class Client(Component):
         self.coordinator: TransactionCoordinator | None = None
         self.pid, self.numbers = 0, range(0)
         self.restart_on_fatal = True
+        self.expires = False
 
     at = Var(At, At.DOWN)
     epoch = Var(lambda self: range(self.sizes["epoch"] + 1))
@@ -69,8 +71,9 @@ class Client(Component):
     # A producer without transactional.id gets a new producer id at every start.
     incarnation = Var(lambda self: range(self.sizes["incarnation"] + 1), durable=True)
     # Which transaction this is, counted over the life of the application: no such number exists in Kafka.
-    txn = Var(lambda self: range(self.sizes["txn"] + 1), durable=True, ghost=True)
-    acknowledged = Var(lambda self: Array(bool, self.sizes["value"] + 1), durable=True, ghost=True)
+    txn = Var(lambda self: range(self.sizes["txn"] + 1), durable=True)
+    # What the application was told, over its whole life: the properties ask for it.
+    acknowledged = Var(lambda self: Array(bool, self.sizes["value"] + 1), durable=True)
 
     def begin(self) -> None:
         """The pipeline is up: producers have their ids, groups are stable."""
@@ -151,7 +154,12 @@ class Client(Component):
     def producer_id(self) -> Any:
         return self.pid if self.coordinator else self.incarnation + self.pid
 
-    @action(api="InitProducerId", each=lambda self: [(s,) for s in (At.INIT, At.BUMP) if self.coordinator])
+    def _initial_steps(self) -> list[At]:
+        if self.coordinator is None:
+            return []
+        return [At.INIT, At.BUMP] if self.expires and not self.switches.tv2 else [At.INIT]
+
+    @action(api="InitProducerId", each=lambda self: [(s,) for s in self._initial_steps()])
     def initialise(self, step: At) -> None:
         """initTransactions(), or after an abort that left a batch unresolved the same request with the own
         epoch."""
@@ -193,7 +201,7 @@ class Client(Component):
     def steps(self) -> list[At]:
         """The steps that are requests over the first connection."""
         steps = [s for s in self.program if s in REQUESTS]
-        return [*steps, *([At.INIT, At.ABORT, At.BUMP] if self.coordinator else [])]
+        return [*steps, *self._initial_steps(), *([At.ABORT] if self.coordinator else [])]
 
     @action(each=lambda self: [(s,) for s in self.steps()])
     def receive(self, step: At) -> None:

@@ -92,7 +92,10 @@ class Written:
     def contains_from(self, position: Any, value: int) -> Any:
         log = self.partition.log
         return any_of(
-            ite(position < i + 1, True, False) & (i < log.length) & (log[i].kind == Kind.DATA) & (log[i].value == value)
+            ite(position < i + 1, True, False)
+            & (i < log.length)
+            & (log[i].kind == Kind.DATA)
+            & (log[i].value == value)
             & (self.partition.outcome(i) != Kind.ABORT)
             for i in range(log.capacity)
         )

@@ -28,7 +28,9 @@ class Wire(Component):
     answered   False for a producer with acks=0, which expects no response
     """
 
-    def __init__(self, name: str, client: Client, fields: dict[str, Any], late: bool, answered: bool = True) -> None:
+    def __init__(
+        self, name: str, client: Client, fields: dict[str, Any], late: bool, answered: bool = True
+    ) -> None:
         self.name, self.client, self.late_allowed, self.expects_answer = name, client, late, answered
         self.fields = {"api": Api, **fields}
 
@@ -96,7 +98,9 @@ class Wire(Component):
     def lose_response(self) -> None:
         when(self.phase == Phase.ANSWERED)
         when(self.error != Error.NO_ANSWER)
-        say(f"the broker's answer to {self.request[0].api.value} is lost: {self.client.name} never hears of it")
+        say(
+            f"the broker's answer to {self.request[0].api.value} is lost: {self.client.name} never hears of it"
+        )
         self.error = Error.NO_ANSWER
         self.client.disconnected(self)
 
@@ -104,7 +108,9 @@ class Wire(Component):
     def delay_request(self) -> None:
         when(self.phase == Phase.SENT)
         when(self.copied == 0)
-        say(f"{self.client.name} gives up on its {self.request[0].api.value} request, which is still on its way")
+        say(
+            f"{self.client.name} gives up on its {self.request[0].api.value} request, which is still on its way"
+        )
         self.copied = 1
         for field in self.fields:
             setattr(self.copies[0], field, getattr(self.request[0], field))

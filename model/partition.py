@@ -31,9 +31,17 @@ class Partition(Component):
     replicated         whether a follower is modelled (only where a failover can happen)
     """
 
-    def __init__(self, topic: Topic, number: int, sizes: dict[str, int], switches: Switches, replicated: bool) -> None:
+    def __init__(
+        self, topic: Topic, number: int, sizes: dict[str, int], switches: Switches, replicated: bool
+    ) -> None:
         self.name = f"{topic.name}-{number}"
-        self.topic, self.number, self.sizes, self.switches, self.replicated = topic, number, sizes, switches, replicated
+        self.topic, self.number, self.sizes, self.switches, self.replicated = (
+            topic,
+            number,
+            sizes,
+            switches,
+            replicated,
+        )
         self.writers: list[tuple[Wire, int]] = []
         self.consumers: list[tuple[Reader | Processor, int]] = []
 
@@ -56,7 +64,9 @@ class Partition(Component):
     # ProducerStateEntry by producer id. epoch and sequence are one too high, so that 0 says "none";
     # first is currentTxnFirstOffset + 1.
     epochs = Var(lambda self: Array(range(self.sizes["epoch"] + 2), self.sizes["pid"] + 1), durable=True)
-    sequences = Var(lambda self: Array(range(self.sizes["sequence"] + 2), self.sizes["pid"] + 1), durable=True)
+    sequences = Var(
+        lambda self: Array(range(self.sizes["sequence"] + 2), self.sizes["pid"] + 1), durable=True
+    )
     first = Var(lambda self: Array(range(self.sizes["log"] + 1), self.sizes["pid"] + 1), durable=True)
     follower = Var(lambda self: range((self.sizes["log"] if self.replicated else 0) + 1), durable=True)
     shrunk = Var(lambda self: range(2 if self.replicated else 1), durable=True)
@@ -93,14 +103,18 @@ class Partition(Component):
         found: Any = ite(record.txn == 0, Kind.COMMIT, Kind.DATA)
         for i in reversed(range(self.log.capacity)):
             other = self.log[i]
-            marks = (offset < i) & (i < self.log.length) & (other.pid == record.pid) & (other.kind != Kind.DATA)
+            marks = (
+                (offset < i) & (i < self.log.length) & (other.pid == record.pid) & (other.kind != Kind.DATA)
+            )
             found = ite(marks & (record.txn != 0), other.kind, found)
         return found
 
     def committed_value(self, value: int, completing: Any = False) -> Any:
         """A record of `value` stands in the log and is committed (or its transaction is being committed)."""
         return any_of(
-            (i < self.log.length) & (self.log[i].kind == Kind.DATA) & (self.log[i].value == value)
+            (i < self.log.length)
+            & (self.log[i].kind == Kind.DATA)
+            & (self.log[i].value == value)
             & ((self.outcome(i) == Kind.COMMIT) | ((self.outcome(i) == Kind.DATA) & completing))
             for i in range(self.log.capacity)
         )
@@ -125,7 +139,9 @@ class Partition(Component):
     def pending_offset(self, key: int) -> Any:
         """A transactional offset commit for `key` is undecided: OffsetFetch(require_stable) must wait (KIP-447)."""
         return any_of(
-            (i < self.log.length) & (self.log[i].key == key) & (self.log[i].kind == Kind.DATA)
+            (i < self.log.length)
+            & (self.log[i].key == key)
+            & (self.log[i].kind == Kind.DATA)
             & (self.outcome(i) == Kind.DATA)
             for i in range(self.log.capacity)
         )
@@ -138,7 +154,9 @@ class Partition(Component):
         self._produce(wire, output, CURRENT)
 
     @action(
-        api="Produce", fault="late-delivery", each=lambda self: [(w, k) for w, k in self.writers if w.late_allowed]
+        api="Produce",
+        fault="late-delivery",
+        each=lambda self: [(w, k) for w, k in self.writers if w.late_allowed],
     )
     def append_late(self, wire: Wire, output: int) -> None:
         """A Produce request that its client has given up on arrives after all."""
@@ -168,7 +186,12 @@ class Partition(Component):
 
     def _append_from_client(self, client: Client, request: Any) -> Error:
         """The checks of `UnifiedLog.analyzeAndValidateProducerState`, in their order, then the append."""
-        if self.replicated and client.config.acks == "all" and self.topic.min_insync_replicas > 1 and self.shrunk == 1:
+        if (
+            self.replicated
+            and client.config.acks == "all"
+            and self.topic.min_insync_replicas > 1
+            and self.shrunk == 1
+        ):
             say(f"{self.name} has too few in-sync replicas: NOT_ENOUGH_REPLICAS, nothing appended")
             return Error.NOT_ENOUGH_REPLICAS
         if not client.config.idempotence:
@@ -179,7 +202,9 @@ class Partition(Component):
         # Answering a retry of one of the retained batches with its old offset is what makes a producer idempotent.
         recent = same_epoch & (last != 0) & (last < sequence + 1 + RETAINED_BATCHES)
         if recent & self._appended(pid, epoch, sequence):
-            say(f"{self.name} has this batch already (producer id {pid}, sequence {sequence}): answered, not appended")
+            say(
+                f"{self.name} has this batch already (producer id {pid}, sequence {sequence}): answered, not appended"
+            )
             return Error.NONE
         if (known != 0) & (epoch + 1 < known):
             say(f"{self.name} refuses the old producer epoch {epoch}: INVALID_PRODUCER_EPOCH")
@@ -196,7 +221,9 @@ class Partition(Component):
             if not ongoing:
                 refused: Error = client.coordinator.verify_produce(self, epoch)
                 if refused != Error.NONE:
-                    say(f"{self.name} verifies the transaction with its coordinator and is refused: {refused.name}")
+                    say(
+                        f"{self.name} verifies the transaction with its coordinator and is refused: {refused.name}"
+                    )
                     return refused
         return self._write(client, request, pid)
 
@@ -204,7 +231,10 @@ class Partition(Component):
     def _appended(self, pid: Any, epoch: Any, sequence: Any) -> Any:
         log = self.log
         return any_of(
-            (i < log.length) & (log[i].kind == Kind.DATA) & (log[i].pid == pid) & (log[i].epoch == epoch)
+            (i < log.length)
+            & (log[i].kind == Kind.DATA)
+            & (log[i].pid == pid)
+            & (log[i].epoch == epoch)
             & (log[i].sequence == sequence)
             for i in range(log.capacity)
         )
@@ -279,7 +309,9 @@ class Partition(Component):
         end: Any = 0
         for i in range(self.log.capacity):
             record = self.log[i]
-            stays = (record.kind == Kind.COMMIT) | ((record.kind == Kind.DATA) & (self.outcome(i) != Kind.ABORT))
+            stays = (record.kind == Kind.COMMIT) | (
+                (record.kind == Kind.DATA) & (self.outcome(i) != Kind.ABORT)
+            )
             end = ite((i < self.log.length) & stays, i + 1, end)
         self.log.truncate(end)
         for consumer, partition in self.consumers:
@@ -324,7 +356,9 @@ class Partition(Component):
         ahead learns from the leader epoch that the log was cut, before it fetches again (KIP-320)."""
         if not self.topic.unclean_leader_election:
             when(self.shrunk == 0)
-        say(f"the leader of {self.name} dies; the new leader has {self.follower} of {self.log.length} records")
+        say(
+            f"the leader of {self.name} dies; the new leader has {self.follower} of {self.log.length} records"
+        )
         self.log.truncate(self.follower)
         self.follower, self.shrunk = self.log.length, 0
         self._rebuild()
@@ -347,7 +381,11 @@ class Partition(Component):
                 data = own & (record.kind == Kind.DATA)
                 sequence = ite(data, record.sequence + 1, ite(own & (epoch != record.epoch + 1), 0, sequence))
                 epoch = ite(own, record.epoch + 1, epoch)
-                first = ite(data & (record.txn != 0) & (first == 0), i + 1, ite(own & (record.kind != Kind.DATA), 0, first))
+                first = ite(
+                    data & (record.txn != 0) & (first == 0),
+                    i + 1,
+                    ite(own & (record.kind != Kind.DATA), 0, first),
+                )
             self.epochs[pid], self.sequences[pid], self.first[pid] = epoch, sequence, first
 
     @derived

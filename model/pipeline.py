@@ -88,7 +88,13 @@ class Pipeline:
     def observe(self) -> dict[str, Any]:
         """What an outsider could see in the model's current (concrete) state: logs with LSO, committed offsets,
         rows of the stores, what readers were given."""
-        seen: dict[str, Any] = {"partitions": {}, "groups": {}, "stores": {}, "readers": {}, "transactions": {}}
+        seen: dict[str, Any] = {
+            "partitions": {},
+            "groups": {},
+            "stores": {},
+            "readers": {},
+            "transactions": {},
+        }
         offsets = [group.offsets for group in self.groups.values()]
         for part in [*(p for parts in self.partitions.values() for p in parts), *offsets]:
             seen["partitions"][part.name] = _observe_partition(part)
@@ -104,7 +110,9 @@ class Pipeline:
                 seen["stores"][name]["next offsets"] = [store.next[k] for k in range(len(store.next))]
         for name, reader in self.readers.items():
             seen["readers"][name] = {
-                source.name: [v for v in range(1, reader.sizes["value"] + 1) for _ in range(reader.count(k, v))]
+                source.name: [
+                    v for v in range(1, reader.sizes["value"] + 1) for _ in range(reader.count(k, v))
+                ]
                 for k, source in enumerate(reader.partitions)
             }
         for name, coordinator in self.coordinators.items():
@@ -187,7 +195,9 @@ class _Builder:
         spec = self.spec
         ids = {p.config.transactional_id for p in spec.producers if p.config.transactional_id}
         starts = 3 * self.sizes.anew + 2
-        count = len(ids) + sum(starts for p in spec.producers if p.config.idempotence and not p.config.transactional_id)
+        count = len(ids) + sum(
+            starts for p in spec.producers if p.config.idempotence and not p.config.transactional_id
+        )
         for p in spec.processors:
             if p.producer and p.to:
                 if p.producer.transactional_id:
@@ -199,7 +209,9 @@ class _Builder:
 
     def _topic(self, topic: Topic) -> None:
         spec = self.spec
-        written = any(p.to == topic.name for p in spec.producers) or any(topic.name in p.to for p in spec.processors)
+        written = any(p.to == topic.name for p in spec.producers) or any(
+            topic.name in p.to for p in spec.processors
+        )
         written = written or any(s.relay_to == topic.name for s in spec.stores)
         if not written:
             self.pipeline.laid[topic.name] = self._lay(topic)
@@ -225,10 +237,17 @@ class _Builder:
 
     def _fields(self, sizes: dict[str, int]) -> dict[str, Any]:
         return {
-            "output": range(16), "value": range(sizes["value"] + 1), "version": range(sizes["version"] + 1),
-            "pid": range(self.most_pids + 1), "epoch": range(sizes["epoch"] + 1), "expected": range(sizes["epoch"] + 2),
-            "sequence": range(sizes["sequence"] + 1), "txn": range(sizes["txn"] + 1), "key": range(self.sizes.partitions),
-            "offset": range(sizes["offset"] + 2), "generation": range(sizes["generation"] + 1),
+            "output": range(16),
+            "value": range(sizes["value"] + 1),
+            "version": range(sizes["version"] + 1),
+            "pid": range(self.most_pids + 1),
+            "epoch": range(sizes["epoch"] + 1),
+            "expected": range(sizes["epoch"] + 2),
+            "sequence": range(sizes["sequence"] + 1),
+            "txn": range(sizes["txn"] + 1),
+            "key": range(self.sizes.partitions),
+            "offset": range(sizes["offset"] + 2),
+            "generation": range(sizes["generation"] + 1),
         }
 
     def _connect(self, client: Client, name: str) -> Wire:
@@ -236,6 +255,7 @@ class _Builder:
         label = client.name if not client.wires else f"{client.name}/{len(client.wires) + 1}"
         wire = Wire(f"{label}:wire", client, self._fields(client.sizes), late, client.config.acks != "0")
         client.wires.append(wire)
+        client.expires = bool(self.spec.budget("delivery-timeout", name))
         self.wires.append(wire)
         return wire
 
@@ -250,7 +270,9 @@ class _Builder:
             if spec.position == "in-transaction":
                 topic = Topic(f"{spec.name}-positions")
                 log = self.sizes.log(spec.to, True)
-                sender.positions = Partition(topic, 0, self.sizes.of(log, self.most_pids), self.spec.switches, False)
+                sender.positions = Partition(
+                    topic, 0, self.sizes.of(log, self.most_pids), self.spec.switches, False
+                )
                 client.outputs.append(sender.positions)
                 self.pipeline.partitions[topic.name] = [sender.positions]
             self._connect(client, spec.name)
@@ -274,12 +296,16 @@ class _Builder:
         if transactional_id not in coordinators:
             self.pids += 1
             coordinators[transactional_id] = TransactionCoordinator(
-                f"txn:{transactional_id}", self.pids, self.spec.switches, self.sizes.epoch, self.sizes.txn,
+                f"txn:{transactional_id}",
+                self.pids,
+                self.spec.switches,
+                self.sizes.epoch,
+                self.sizes.txn,
                 config.two_phase_commit,
             )
             coordinators[transactional_id].late_markers = bool(self.spec.budget("delayed-marker"))
         coordinator = coordinators[transactional_id]
-        coordinator.keeps = coordinator.keeps or isinstance(client, Processor) and client.two_phase
+        coordinator.keeps |= isinstance(client, Processor) and client.two_phase
         client.coordinator, client.pid = coordinator, coordinator.pid
         first = len(coordinator.wires) * self.sizes.transactions + 1
         client.numbers = range(first, first + self.sizes.transactions)
@@ -291,23 +317,37 @@ class _Builder:
         sources: list[Input] = [Written(p) for p in self.pipeline.partitions.get(spec.source, [])]
         sources = sources or list(self.pipeline.laid[spec.source])
         transactional = bool(spec.producer and spec.producer.transactional_id)
-        sizes = self.sizes.of(self.sizes.offsets_log(spec), self.most_pids if transactional else 0, len(sources))
+        sizes = self.sizes.of(
+            self.sizes.offsets_log(spec), self.most_pids if transactional else 0, len(sources)
+        )
         sizes["value"] = max(sizes["value"], self.sizes.offset + 1)
         offsets = Partition(Topic(f"__consumer_offsets:{spec.name}"), 0, sizes, self.spec.switches, False)
-        group = GroupCoordinator(f"group:{spec.name}", len(sources), offsets, self.sizes.generation, self.spec.switches)
+        group = GroupCoordinator(
+            f"group:{spec.name}", len(sources), offsets, self.sizes.generation, self.spec.switches
+        )
         self.offsets.append(offsets)
         self.pipeline.groups[spec.name] = group
         store = self.pipeline.stores.get(spec.store) if spec.store else None
         lookup = self.pipeline.lookups.get(spec.lookup) if spec.lookup else None
-        clients = [self._instance(k, spec, sources, store, lookup, group, offsets) for k in range(spec.instances)]
+        clients = [
+            self._instance(k, spec, sources, store, lookup, group, offsets) for k in range(spec.instances)
+        ]
         self.pipeline.stages.append(Stage(spec.name, spec.source, clients, spec.to, store, spec.fan_out))
 
     def _instance(
-        self, index: int, spec: spec_module.Processor, sources: list[Input], store: Store | None, lookup: Lookup | None,
-        group: GroupCoordinator, offsets: Partition,
+        self,
+        index: int,
+        spec: spec_module.Processor,
+        sources: list[Input],
+        store: Store | None,
+        lookup: Lookup | None,
+        group: GroupCoordinator,
+        offsets: Partition,
     ) -> Processor:
         name = spec.name if spec.instances == 1 else f"{spec.name}-{index + 1}"
-        client = Processor(name, index, spec, self.spec, self.sizes.of(pid=self.most_pids), sources, store, lookup)
+        client = Processor(
+            name, index, spec, self.spec, self.sizes.of(pid=self.most_pids), sources, store, lookup
+        )
         client.group = group
         group.processes.append(client)
         for k, source in enumerate(sources):
@@ -321,15 +361,21 @@ class _Builder:
             client.offsets_partition = offsets
         self._connect(client, spec.name)
         if spec.producer and spec.producer.transactional_id:
-            self._coordinate(client, spec.producer.transactional_id.replace("${instance}", str(index + 1)), spec.producer)
+            self._coordinate(
+                client, spec.producer.transactional_id.replace("${instance}", str(index + 1)), spec.producer
+            )
         else:
             client.pid = self.pids + 1
-            self.pids += 3 * self.sizes.anew + 2 if spec.producer and spec.producer.idempotence and spec.to else 0
+            self.pids += (
+                3 * self.sizes.anew + 2 if spec.producer and spec.producer.idempotence and spec.to else 0
+            )
         self._write_to(client)
         return client
 
     def _relay(self, store: Store, topic: str) -> None:
-        relay = Relay(store, spec_module.ProducerConfig(), self.spec.switches, self.sizes.of(pid=self.most_pids))
+        relay = Relay(
+            store, spec_module.ProducerConfig(), self.spec.switches, self.sizes.of(pid=self.most_pids)
+        )
         relay.pid = self.pids + 1
         self.pids += 3 * self.sizes.anew + 2
         relay.outputs = self.pipeline.partitions[topic][:1]
@@ -344,9 +390,16 @@ class _Builder:
         crashing = [c for s in stages.values() for c in s.clients if spec.budget("crash", _scope(s))]
         _rename_stores(p)
         return [
-            *p.clients, *self.wires, *p.coordinators.values(), *p.groups.values(), *self.offsets,
-            *(part for parts in p.partitions.values() for part in parts), *p.stores.values(), *p.lookups.values(),
-            *p.readers.values(), Crashes(crashing),
+            *p.clients,
+            *self.wires,
+            *p.coordinators.values(),
+            *p.groups.values(),
+            *self.offsets,
+            *(part for parts in p.partitions.values() for part in parts),
+            *p.stores.values(),
+            *p.lookups.values(),
+            *p.readers.values(),
+            Crashes(crashing),
         ]
 
 
@@ -360,5 +413,3 @@ def _rename_stores(pipeline: Pipeline) -> None:
     for store in pipeline.stores.values():
         if store.name in names:
             store.name = f"{store.name}:effect"
-
-

@@ -21,7 +21,9 @@ from eoscheck.model.values import all_of, any_of, ite, neg, one_of, say, when
 class Sender(Client):
     """Base: inputs `first`.. are its records, in this order."""
 
-    def __init__(self, spec: spec_module.Producer, first: int, switches: Switches, sizes: dict[str, int]) -> None:
+    def __init__(
+        self, spec: spec_module.Producer, first: int, switches: Switches, sizes: dict[str, int]
+    ) -> None:
         super().__init__(spec.name, 0, spec.config, switches, sizes)
         self.spec, self.first = spec, first
         self.values = list(range(first, first + spec.records))
@@ -173,9 +175,10 @@ class PlainSender(Sender):
         self.sequence[k] = 0
 
     def _fail(self, k: int) -> None:
-        say(f"send() of input {self.held[k]} fails; {self.name} " + (
-            "calls send() with it again" if self.spec.on_error == "resend" else "goes on with the next"
-        ))
+        say(
+            f"send() of input {self.held[k]} fails; {self.name} "
+            + ("calls send() with it again" if self.spec.on_error == "resend" else "goes on with the next")
+        )
         if self.config.idempotence:
             self.unresolved = True
         if self.spec.on_error == "resend":
@@ -201,7 +204,12 @@ class PlainSender(Sender):
         when(self.at == At.POLL)
         when(self.saved < self.next)
         position = self.saved
-        when(all_of((position != i) | (self.acknowledged[v] & neg(self.holds(v))) for i, v in enumerate(self.values)))
+        when(
+            all_of(
+                (position != i) | (self.acknowledged[v] & neg(self.holds(v)))
+                for i, v in enumerate(self.values)
+            )
+        )
         self.saved = self.saved + 1
         say(f"{self.name} saves its source position {self.saved}")
 
@@ -209,7 +217,9 @@ class PlainSender(Sender):
 class TransactionalSender(Sender):
     """With transactional.id: one transaction per record; the source position in it, beside it, or nowhere."""
 
-    def __init__(self, spec: spec_module.Producer, first: int, switches: Switches, sizes: dict[str, int]) -> None:
+    def __init__(
+        self, spec: spec_module.Producer, first: int, switches: Switches, sizes: dict[str, int]
+    ) -> None:
         super().__init__(spec, first, switches, sizes)
         self.positions: Partition | None = None
         self.program = [*([] if switches.tv2 else [At.ADD_PARTITIONS]), At.PRODUCE]

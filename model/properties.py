@@ -13,8 +13,7 @@ from eoscheck.model.language import Property
 from eoscheck.model.partition import Partition
 from eoscheck.model.processor import Processor
 from eoscheck.model.protocol import Membership, Phase, Status
-from eoscheck.model.reader import Reader
-from eoscheck.model.store import Relay, Store
+from eoscheck.model.sinks import ReaderSink, Sink, StoreSink, sinks
 from eoscheck.model.transactions import TORN, UNDECIDED
 from eoscheck.model.values import Witness, all_of, any_of, neg, one_of
 
@@ -48,88 +47,6 @@ LIVENESS = ("progress", "no-hanging-transaction")
 ON_REQUEST = (*LIVENESS, "atomic-read", "exactly-once")
 
 
-class Sink:
-    """Where effects of inputs can be counted: a store, or what a reader was given of one group of partitions."""
-
-    def __init__(self, name: str, stages: list[Stage], values: list[int]) -> None:
-        self.name, self.stages, self.values = name, stages, values
-
-    def counts(self, value: int) -> list[tuple[str, Any]]:
-        """(where, how often, up to 2), for every place that is to have the effect of `value`."""
-        raise NotImplementedError
-
-    def hidden(self) -> Any:
-        """Something at the sink is withheld by an open transaction."""
-        return False
-
-    def pending(self, value: int) -> Any:
-        """Somebody upstream will still come to `value`."""
-        return any_of(_pending(stage, value) for stage in self.stages)
-
-    def moved(self) -> Any:
-        """Somebody upstream has put an input behind it."""
-        return any_of(
-            stage.clients[0].progressed(v) for stage in self.stages for v in self.values
-        )
-
-
-def _pending(stage: Stage, value: int) -> Any:
-    held = any_of(client.holds(value) for client in stage.clients if isinstance(client, Processor))
-    return stage.clients[0].pending(value) | held
-
-
-class ReaderSink(Sink):
-    def __init__(self, name: str, reader: Reader, stages: list[Stage], values: list[int]) -> None:
-        super().__init__(name, stages, values)
-        self.reader = reader
-        self.groups = _groups(reader, stages)
-
-    def counts(self, value: int) -> list[tuple[str, Any]]:
-        found = []
-        for label, partitions in self.groups:
-            total: Any = 0
-            for k in partitions:
-                total = total + self.reader.count(k, value)
-            found.append((label, total))
-        return found
-
-    def hidden(self) -> Any:
-        return any_of(source.partition.has_open_transaction() for source in self.reader.partitions)
-
-
-def _groups(reader: Reader, stages: list[Stage]) -> list[tuple[str, list[int]]]:
-    """Places of a reader's topics that each get every input: a topic, or with fan-out each of its partitions."""
-    found: dict[str, list[int]] = {}
-    for k, source in enumerate(reader.partitions):
-        topic = source.partition.topic.name
-        fan_out = any(topic in stage.topics and stage.fan_out for stage in stages)
-        found.setdefault(source.name if fan_out else topic, []).append(k)
-    return list(found.items())
-
-
-class StoreSink(Sink):
-    def __init__(self, name: str, store: Store, stages: list[Stage], values: list[int]) -> None:
-        super().__init__(name, stages, values)
-        self.store = store
-
-    def counts(self, value: int) -> list[tuple[str, Any]]:
-        return [(self.name, self.store.rows[value])]
-
-
-def sinks(pipeline: Pipeline) -> list[Sink]:
-    """All sinks of a pipeline."""
-    found: list[Sink] = []
-    for name, reader in pipeline.readers.items():
-        stages: list[Stage] = []
-        for topic in reader.spec.topics:
-            stages += [s for s in pipeline.upstream(topic=topic) if s not in stages]
-        found.append(ReaderSink(name, reader, stages, pipeline.inputs_of(stages)))
-    for name, store in pipeline.stores.items():
-        stages = [s for s in pipeline.upstream(store=store) if not isinstance(s.clients[0], Relay)]
-        found.append(StoreSink(name, store, stages, pipeline.inputs_of(stages)))
-    return found
-
-
 # --- safety, sink by sink -----------------------------------------------------------------------------------------
 
 
@@ -139,7 +56,8 @@ def _lost(sink: Sink) -> Witness | None:
             if (count == 0) & neg(sink.pending(value)) & neg(sink.hidden()):
                 return Witness(
                     "input {input} never reaches {sink}: everything is at rest, and nobody will come back to it",
-                    input=value, sink=where,
+                    input=value,
+                    sink=where,
                 )
     return None
 
@@ -147,7 +65,7 @@ def _lost(sink: Sink) -> Witness | None:
 def _doubled(sink: Sink) -> Witness | None:
     for value in sink.values:
         for where, count in sink.counts(value):
-            if 1 < count:
+            if count > 1:
                 return Witness("input {input} has its effect twice at {sink}", input=value, sink=where)
     return None
 
@@ -162,13 +80,20 @@ def _present(sink: Sink) -> Any:
 
 def no_duplicates(sink: Sink) -> Property:
     return Property(
-        "always", f"no-duplicates@{sink.name}", lambda: _doubled(sink), lambda: _present(sink), DOCS["no-duplicates"]
+        "always",
+        f"no-duplicates@{sink.name}",
+        lambda: _doubled(sink),
+        lambda: _present(sink),
+        DOCS["no-duplicates"],
     )
 
 
 def exactly_once(sink: Sink) -> Property:
     return Property(
-        "at-rest", f"exactly-once@{sink.name}", lambda: _doubled(sink) or _lost(sink), lambda: _present(sink),
+        "at-rest",
+        f"exactly-once@{sink.name}",
+        lambda: _doubled(sink) or _lost(sink),
+        lambda: _present(sink),
         DOCS["exactly-once"],
     )
 
@@ -178,12 +103,17 @@ def order(sink: ReaderSink) -> Property:
 
     def check() -> Witness | None:
         if reader.disorder != 0:
-            return Witness("{reader} was given input {input} after a later one", reader=sink.name, input=reader.disorder)
+            return Witness(
+                "{reader} was given input {input} after a later one", reader=sink.name, input=reader.disorder
+            )
         return None
 
     later = sink.values[1:]
     return Property(
-        "always", f"order@{sink.name}", check, lambda: any_of(v == last for v in later for last in reader.last),
+        "always",
+        f"order@{sink.name}",
+        check,
+        lambda: any_of(v == last for v in later for last in reader.last),
         DOCS["order"],
     )
 
@@ -196,14 +126,16 @@ def atomic_visibility(pipeline: Pipeline, sink: ReaderSink) -> Property:
         if sink.reader.undecided != 0:
             return Witness(
                 "{reader} was given input {input} out of a transaction that was not committed",
-                reader=sink.name, input=sink.reader.undecided,
+                reader=sink.name,
+                input=sink.reader.undecided,
             )
         for coordinator in coordinators:
             for number in range(1, coordinator.txns + 1):
                 if coordinator.fate[number] == TORN:
                     return Witness(
                         "transaction {number} of {name} ended in part committed, in part aborted",
-                        number=number, name=coordinator.name,
+                        number=number,
+                        name=coordinator.name,
                     )
         return None
 
@@ -228,12 +160,16 @@ def atomic_read(sink: ReaderSink) -> Property:
                 if any_of(counts) & neg(all_of(counts)):
                     return Witness(
                         "{reader} holds input {input} from one partition of its transaction and not from the other",
-                        reader=sink.name, input=value,
+                        reader=sink.name,
+                        input=value,
                     )
         return None
 
     return Property(
-        "always", f"atomic-read@{sink.name}", (lambda: None) if single else check, lambda: _present(sink),
+        "always",
+        f"atomic-read@{sink.name}",
+        (lambda: None) if single else check,
+        lambda: _present(sink),
         DOCS["atomic-read"],
     )
 
@@ -248,12 +184,14 @@ def store_consistency(sink: StoreSink) -> Property:
             if neg(busy) & row & neg(done) & neg(any_of(_will_commit(c, value) for c in stage.clients)):
                 return Witness(
                     "{store} has the effect of input {input}, whose attempt was not committed in Kafka",
-                    store=sink.name, input=value,
+                    store=sink.name,
+                    input=value,
                 )
             if neg(busy) & neg(row) & done & neg(any_of(_will_poll(c, value) for c in stage.clients)):
                 return Witness(
                     "{store} has no effect of input {input}, which is committed as processed in Kafka",
-                    store=sink.name, input=value,
+                    store=sink.name,
+                    input=value,
                 )
         return None
 
@@ -304,13 +242,17 @@ def agreement(pipeline: Pipeline) -> Property:
         for value in values:
             for i, place in enumerate(places):
                 if place.mixed[value]:
-                    return Witness("input {input} shows with two values at {one}", input=value, one=place.name)
+                    return Witness(
+                        "input {input} shows with two values at {one}", input=value, one=place.name
+                    )
                 for other in places[:i]:
                     mine, theirs = place.versions[value], other.versions[value]
                     if (mine != 0) & (theirs != 0) & (mine != theirs):
                         return Witness(
                             "input {input} has one value at {one} and another at {other}",
-                            input=value, one=place.name, other=other.name,
+                            input=value,
+                            one=place.name,
+                            other=other.name,
                         )
         return None
 
@@ -347,13 +289,17 @@ def durability(pipeline: Pipeline, topic: str) -> Property:
     def check() -> Witness | None:
         for stage in stages:
             completing = any_of(
-                c.coordinator.status == Status.PREPARE_COMMIT for c in stage.clients if c.coordinator is not None
+                c.coordinator.status == Status.PREPARE_COMMIT
+                for c in stage.clients
+                if c.coordinator is not None
             )
             for value in values:
                 told = any_of(c.acknowledged[value] & neg(_on_its_way(c, value)) for c in stage.clients)
                 if told & neg(any_of(p.committed_value(value, completing) for p in partitions)):
                     return Witness(
-                        "{who} was told that input {input} is in {topic}, and it is not", who=stage.name, input=value,
+                        "{who} was told that input {input} is in {topic}, and it is not",
+                        who=stage.name,
+                        input=value,
                         topic=topic,
                     )
         return None
@@ -374,15 +320,21 @@ def _on_its_way(client: Any, value: int) -> Any:
 
 def progress(sink: Sink) -> Property:
     return Property(
-        "eventually", f"progress@{sink.name}",
-        lambda: all_of(count != 0 for v in sink.values for _, count in sink.counts(v)), None, DOCS["progress"],
+        "eventually",
+        f"progress@{sink.name}",
+        lambda: all_of(count != 0 for v in sink.values for _, count in sink.counts(v)),
+        None,
+        DOCS["progress"],
     )
 
 
 def no_hanging_transaction(name: str, partitions: list[Partition]) -> Property:
     return Property(
-        "eventually", f"no-hanging-transaction@{name}", lambda: all_of(p.settled() for p in partitions),
-        lambda: any_of(p.has_open_transaction() for p in partitions), DOCS["no-hanging-transaction"],
+        "eventually",
+        f"no-hanging-transaction@{name}",
+        lambda: all_of(p.settled() for p in partitions),
+        lambda: any_of(p.has_open_transaction() for p in partitions),
+        DOCS["no-hanging-transaction"],
     )
 
 
@@ -392,7 +344,9 @@ def no_hanging_transaction(name: str, partitions: list[Partition]) -> Property:
 def applicable(pipeline: Pipeline) -> Iterator[Property]:
     """Every property that says something about this pipeline."""
     found = sinks(pipeline)
-    explicit = {s.name for s in pipeline.spec.stores if s.name not in {p.name for p in pipeline.spec.processors}}
+    explicit = {
+        s.name for s in pipeline.spec.stores if s.name not in {p.name for p in pipeline.spec.processors}
+    }
     everywhere: list[Callable[[Sink], Property]] = [no_loss, no_duplicates, exactly_once]
     for make in everywhere:
         yield from (make(sink) for sink in found)
@@ -446,5 +400,3 @@ def choose(pipeline: Pipeline) -> list[Property]:
 
 def _matches(prop: Property, name: str) -> bool:
     return name in (prop.name, prop.name.split("@")[0])
-
-

@@ -24,9 +24,13 @@ class Reader(Component):
 
     position = Var(lambda self: Array(range(self.sizes["log"] + 1), len(self.partitions)), durable=True)
     seen = Var(lambda self: Array(range(3), len(self.partitions) * (self.sizes["value"] + 1)), durable=True)
-    versions = Var(lambda self: Array(range(self.sizes["version"] + 2), self.sizes["value"] + 1), durable=True)
+    versions = Var(
+        lambda self: Array(range(self.sizes["version"] + 2), self.sizes["value"] + 1), durable=True
+    )
     mixed = Var(lambda self: Array(bool, self.sizes["value"] + 1), durable=True, ghost=True)
-    last = Var(lambda self: Array(range(self.sizes["value"] + 1), len(self.partitions)), durable=True, ghost=True)
+    last = Var(
+        lambda self: Array(range(self.sizes["value"] + 1), len(self.partitions)), durable=True, ghost=True
+    )
     disorder = Var(lambda self: range(self.sizes["value"] + 1), durable=True, ghost=True)
     undecided = Var(lambda self: range(self.sizes["value"] + 1), durable=True, ghost=True)
 

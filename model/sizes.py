@@ -8,7 +8,15 @@ from __future__ import annotations
 from eoscheck.model import spec as spec_module
 from eoscheck.model.spec import Spec
 
-ANEW = ("crash", "pause", "exception", "transaction-timeout", "delivery-timeout", "rebalance", "broker-failover")
+ANEW = (
+    "crash",
+    "pause",
+    "exception",
+    "transaction-timeout",
+    "delivery-timeout",
+    "rebalance",
+    "broker-failover",
+)
 AGAIN = ("lost-response", "delayed-request", "lost-request", "retriable-error", "broker-failover")
 
 
@@ -31,7 +39,12 @@ class Sizes:
         self.sharers = self._sharers()
         self.transactions = self.rounds() + self.anew + (1 if self.sharers == 1 else 3)
         self.txn = self.transactions * self.sharers
-        epochs = 3 * self.anew + 2 * self.again + 2 + (self.transactions + self.anew + self.again if spec.switches.tv2 else 0)
+        epochs = (
+            3 * self.anew
+            + 2 * self.again
+            + 2
+            + (self.transactions + self.anew + self.again if spec.switches.tv2 else 0)
+        )
         self.epoch = min(spec.bounds.epoch or epochs + (4 * self.sharers if self.sharers > 1 else 0), 200)
         self.generation = min(spec.bounds.generation or 4 + 4 * self.anew, 200)
 
@@ -83,13 +96,24 @@ class Sizes:
             return 1
         commits = self.rounds() + self.again
         markers = self.rounds() + self.spec.budget("delayed-marker") + 1 + (2 if self.sharers > 1 else 0)
-        return min(self.spec.bounds.log or commits + (markers if processor.offsets == "in-transaction" else 0), 60)
+        return min(
+            self.spec.bounds.log or commits + (markers if processor.offsets == "in-transaction" else 0), 60
+        )
 
     def of(self, log: int = 1, pid: int = 0, key: int = 0) -> dict[str, int]:
         """The bounds as components want them."""
         return {
-            "value": max(self.inputs, self.offset + 1), "version": self.version, "offset": self.offset,
-            "partitions": self.partitions, "log": log, "pid": pid, "key": key, "epoch": self.epoch,
-            "sequence": self.rounds() + self.again + 1, "txn": self.txn if pid or key else 0,
-            "generation": self.generation, "incarnation": 3 * self.anew + 1, "attempts": self.rounds() + 1,
+            "value": max(self.inputs, self.offset + 1),
+            "version": self.version,
+            "offset": self.offset,
+            "partitions": self.partitions,
+            "log": log,
+            "pid": pid,
+            "key": key,
+            "epoch": self.epoch,
+            "sequence": self.rounds() + self.again + 1,
+            "txn": self.txn if pid or key else 0,
+            "generation": self.generation,
+            "incarnation": 3 * self.anew + 1,
+            "attempts": self.rounds() + 1,
         }

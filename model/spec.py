@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Offsets = Literal[
-    "in-transaction", "before-transaction", "after-transaction", "before-processing", "after-processing", "auto", "in-store"
+    "in-transaction",
+    "before-transaction",
+    "after-transaction",
+    "before-processing",
+    "after-processing",
+    "auto",
+    "in-store",
 ]
 """Where in the loop the input position is committed.
 
@@ -153,7 +159,7 @@ class Store:
     write        insert       one more row each time
                  upsert       one row per input id
                  dedupe       a row only if its message id is new
-                 offsets      row and next offset in one database transaction (`compare_and_set`: only from the expected one)
+                 offsets      row and next offset in one database transaction (`compare_and_set`: only from the old one)
                  outbox       row now, published to `relay_to` later by a relay
                  two-phase    the decision to commit the Kafka transaction is recorded in the database
     key          what `dedupe` takes for the identity: the business `id`, or the `offset` of the input record

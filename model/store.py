@@ -31,19 +31,27 @@ class Store(Component):
         self.writers: list[Processor] = []
 
     rows = Var(lambda self: Array(range(3), self.sizes["value"] + 1), durable=True)
-    versions = Var(lambda self: Array(range(self.sizes["version"] + 2), self.sizes["value"] + 1), durable=True)
+    versions = Var(
+        lambda self: Array(range(self.sizes["version"] + 2), self.sizes["value"] + 1), durable=True
+    )
     mixed = Var(lambda self: Array(bool, self.sizes["value"] + 1), durable=True, ghost=True)
     keys = Var(lambda self: Array(bool, self._key_count()), durable=True)
     next = Var(lambda self: Array(range(self.sizes["offset"] + 2), self.sizes["partitions"]), durable=True)
     # two-phase: the epoch of the transaction that each writer last decided to commit, one too high.
     decided = Var(
-        lambda self: Array(range(self.sizes["epoch"] + 2), len(self.writers)) if self._decides() else Array(range(1), 1),
+        lambda self: (
+            Array(range(self.sizes["epoch"] + 2), len(self.writers))
+            if self._decides()
+            else Array(range(1), 1)
+        ),
         durable=True,
     )
     # Outbox rows in the order of their serial ids: the input, and whether the row is committed and sent.
     serials = Var(lambda self: range(self._outbox() + 1), durable=True)
     outbox = Var(
-        lambda self: Array({"value": range(self.sizes["value"] + 1), "visible": bool, "sent": bool}, max(self._outbox(), 1)),
+        lambda self: Array(
+            {"value": range(self.sizes["value"] + 1), "visible": bool, "sent": bool}, max(self._outbox(), 1)
+        ),
         durable=True,
     )
 
@@ -95,7 +103,9 @@ class Store(Component):
 
     def _put_with_offset(self, process: Processor) -> bool:
         if self.spec.compare_and_set and self.next[process.partition] + 1 != process.next_offset:
-            say(f"{self.name} refuses input {process.value}: its offset is not {process.next_offset} - 1 any more")
+            say(
+                f"{self.name} refuses input {process.value}: its offset is not {process.next_offset} - 1 any more"
+            )
             return False
         self._put(process, once=False)
         self.next[process.partition] = process.next_offset
@@ -107,13 +117,19 @@ class Store(Component):
     def _put(self, process: Processor, once: bool) -> None:
         value = process.value
         if self.spec.write == "two-phase":
-            say(f"{process.name} records in {self.name} that the transaction of input {value} is to be committed")
+            say(
+                f"{process.name} records in {self.name} that the transaction of input {value} is to be committed"
+            )
         else:
             say(f"{process.name} writes input {value} to {self.name}, committed there at once")
         self.rows[value] = 1 if once else minimum(self.rows[value] + 1, 2)
         if self.sizes["version"]:
             before = self.versions[value]
-            self.mixed[value] = any_of([self.mixed[value], (before != 0) & (before != process.version + 1)]) if not once else False
+            self.mixed[value] = (
+                any_of([self.mixed[value], (before != 0) & (before != process.version + 1)])
+                if not once
+                else False
+            )
             self.versions[value] = process.version + 1
 
     def publish(self, process: Processor) -> None:
@@ -129,7 +145,9 @@ class Store(Component):
 class Relay(Client):
     """Publishes outbox rows to a topic: by marking rows as sent, or with a cursor over serial ids."""
 
-    def __init__(self, store: Store, config: spec_module.ProducerConfig, switches: Any, sizes: dict[str, int]) -> None:
+    def __init__(
+        self, store: Store, config: spec_module.ProducerConfig, switches: Any, sizes: dict[str, int]
+    ) -> None:
         super().__init__(f"{store.name}-relay", 0, config, switches, sizes)
         self.store = store
         self.program = [At.PRODUCE, At.SAVE]
@@ -157,7 +175,9 @@ class Relay(Client):
     def _is_next(self, row: int) -> Any:
         outbox = self.store.outbox
         if self.store.spec.relay == "serial":
-            return (self.cursor < row + 1) & all_of(neg(outbox[j].visible) | (j + 1 < self.cursor + 1) for j in range(row))
+            return (self.cursor < row + 1) & all_of(
+                neg(outbox[j].visible) | (j + 1 < self.cursor + 1) for j in range(row)
+            )
         return neg(outbox[row].sent) & all_of(neg(outbox[j].visible) | outbox[j].sent for j in range(row))
 
     @action

@@ -52,8 +52,9 @@ faults:
   pause: {budget: 1, where: [enricher]}
   lost-response: 1
 
-# Limits of the search; a search that is cut short says so.
-bounds: {seconds: 300}
+# `faults`: how many of them one execution may contain in all; 2 takes many times as long.
+# Limits of the search may stand here too (states, depth, seconds, memory.mb); a search that is cut short says so.
+bounds: {faults: 1, seconds: 300}
 
 # What `eoscheck check` holds the verdicts against.
 expect:

@@ -183,7 +183,8 @@ def _check_offsets(spec: Spec, processor: Processor, place: Place) -> None:
         raise Problem(at, f"{dotted(place)}: 'offsets: auto' needs enable.auto.commit=true")
     if offsets == "in-store" and write not in ("offsets", "two-phase"):
         raise Problem(
-            at, f"{dotted(place)}: 'offsets: in-store' needs a store with 'write: offsets' or 'write: two-phase'"
+            at,
+            f"{dotted(place)}: 'offsets: in-store' needs a store with 'write: offsets' or 'write: two-phase'",
         )
     if offsets != "in-store" and write in ("offsets", "two-phase"):
         raise Problem(

@@ -78,7 +78,7 @@ class TransactionCoordinator(Component):
         return len(self.wires) > 1
 
     def unused(self, numbers: range) -> Any:
-        """The first number that no transaction has, or only a forgotten one; beyond all where there is none."""
+        """The first number that no transaction has, or only a forgotten one; beyond all if there is none."""
         found: Any = self.txns + 1
         for number in reversed(numbers):
             found = ite(self.fate[number] == UNDECIDED, number, found)

@@ -220,6 +220,7 @@ class Graph:
         properties = [Property("eventually", f"goal{i}", lambda: None) for i in range(len(goals))]
         self.model: Any = SimpleNamespace(initial=bytes([0]), actions=actions, properties=properties)
         self.edges, self.goals = sorted(edges, key=lambda e: e[1]), goals
+        self.changes: Sequence[int] = [-1] * count
 
     def successors(self, state: bytes) -> list[tuple[int, bytes | str]]:
         return [(a, bytes([t])) for f, a, t in self.edges if f == state[0]]

@@ -71,7 +71,9 @@ class Pipeline:
         return self.model.components[0]
 
     def observe(self) -> dict[str, Any]:
-        return {"stores": {"shelf": {"records": [i for i, n in enumerate(self.sender.shelf) for _ in range(n)]}}}
+        return {
+            "stores": {"shelf": {"records": [i for i, n in enumerate(self.sender.shelf) for _ in range(n)]}}
+        }
 
     def actor(self, chosen: Any) -> str:
         return "network" if chosen.info.fault else chosen.component.name

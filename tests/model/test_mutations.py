@@ -37,17 +37,29 @@ MUTATIONS: list[Mutation] = [
 def broken_package(target: Path, mutation: Mutation) -> None:
     """A copy of the package with the mutation in it."""
     for folder in ("model", "checker", "gen", "cli"):
-        shutil.copytree(ROOT / folder, target / "eoscheck" / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / folder, target / "eoscheck" / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
     file = target / "eoscheck" / "model" / mutation.file
     text = file.read_text(encoding="utf-8")
-    assert text.count(mutation.old) == 1, f"{mutation.name}: the text to change stands {text.count(mutation.old)} times"
+    assert text.count(mutation.old) == 1, (
+        f"{mutation.name}: the text to change stands {text.count(mutation.old)} times"
+    )
     file.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
 
 
 def check(package: Path, spec: str) -> subprocess.CompletedProcess[str]:
     """`eoscheck check` of one spec with the package in `package`."""
     environment = {**os.environ, "PYTHONPATH": str(package), "NO_COLOR": "1"}
-    command = [sys.executable, "-c", "from eoscheck.cli.main import main; main()", "check", "--jobs", "1", spec]
+    command = [
+        sys.executable,
+        "-c",
+        "from eoscheck.cli.main import main; main()",
+        "check",
+        "--jobs",
+        "1",
+        spec,
+    ]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 

@@ -29,7 +29,8 @@ ROWS = {
     "delivery/consumer-at-least-once": ("no-loss", "no-duplicates"),
     "delivery/consumer-at-most-once": ("no-duplicates", "no-loss"),
     "transactions/consume-process-produce": (
-        "no-loss no-duplicates exactly-once atomic-visibility fencing order", "",
+        "no-loss no-duplicates exactly-once atomic-visibility fencing order",
+        "",
     ),
     "transactions/without-transaction": ("no-loss", "no-duplicates"),
     "transactions/offsets-after-transaction": ("no-loss", "no-duplicates"),
@@ -74,7 +75,9 @@ def violated(spec: Spec) -> set[str]:
     engine = Compiled(trace(pipeline.model))
     found = explore(engine, Limits())
     broken = {*found.hits, *violations(engine, found)}
-    kinds = {i: p.name.split("@")[0] for i, p in enumerate(pipeline.model.properties) if p.kind != "sometimes"}
+    kinds = {
+        i: p.name.split("@")[0] for i, p in enumerate(pipeline.model.properties) if p.kind != "sometimes"
+    }
     return {kinds[i] for i in broken if i in kinds}
 
 
