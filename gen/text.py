@@ -130,7 +130,9 @@ def _detail(row: PropertyVerdict) -> str:
 
 def _remarks(result: Result, style: Style) -> RenderableType:
     rows: list[tuple[str, str]] = [("checked", _checked(result))]
-    if result.never_fired:
+    if result.never_fired and result.stopped == "decided" and not style.verbose:
+        rows.append(("not fired", f"{len(result.never_fired)} actions before the search ended (-v lists them)"))
+    elif result.never_fired:
         rows.append(("never fired" if result.complete else "not fired", _by_component(result.never_fired)))
     rows += [("cut", f"{cut.transition} ({cut.count:,} times)") for cut in result.cut]
     if style.verbose:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from eoscheck.model.language import Array, Component, Var, action
 from eoscheck.model.network import CURRENT, LATE, Wire
 from eoscheck.model.partition import Partition
-from eoscheck.model.protocol import Api, Error, Membership
+from eoscheck.model.protocol import Api, At, Error, Membership
 from eoscheck.model.values import all_of, any_of, ite, ranks, say, when
 
 if TYPE_CHECKING:
@@ -129,7 +129,10 @@ class GroupCoordinator(Component):
     def _members_left(self) -> Any:
         return any_of(m != Membership.OUT for m in self.members)
 
-    @action(api="OffsetCommit", each=lambda self: [(p.wires[0],) for p in self.processes])
+    @action(
+        api="OffsetCommit",
+        each=lambda self: [(p.wires[0],) for p in self.processes if At.OFFSET_COMMIT in p.program],
+    )
     def commit_offset(self, wire: Wire) -> None:
         """OffsetCommit: whatever arrives last is stored; there is no monotonicity."""
         self._commit_offset(wire, CURRENT)
@@ -137,7 +140,9 @@ class GroupCoordinator(Component):
     @action(
         api="OffsetCommit",
         fault="late-delivery",
-        each=lambda self: [(p.wires[0],) for p in self.processes if p.wires[0].late_allowed],
+        each=lambda self: [
+            (p.wires[0],) for p in self.processes if At.OFFSET_COMMIT in p.program and p.wires[0].late_allowed
+        ],
     )
     def commit_offset_late(self, wire: Wire) -> None:
         say(f"an OffsetCommit request that {wire.name} gave up on arrives after all")

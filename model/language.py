@@ -170,6 +170,15 @@ class Declare(Protocol):
     ) -> Callable[[F], F]: ...
 
 
+def _about(function: Callable[[Any], Any], subject: Any) -> Callable[[], Any]:
+    def ask() -> Any:
+        return function(subject)
+
+    # Whoever reads the source of a property wants to see what the user wrote.
+    ask.__dict__["__wrapped__"] = function
+    return ask
+
+
 def _declare(kind: str) -> Declare:
     def decorator(
         function: Any = None, *, premise: Any = None, name: str | None = None, **unknown: Any
@@ -184,8 +193,8 @@ def _declare(kind: str) -> Declare:
             check.__dict__["__property__"] = lambda subject: Property(
                 kind,
                 label,
-                lambda: check(subject),
-                (lambda: premise(subject)) if premise else None,
+                _about(check, subject),
+                _about(premise, subject) if premise else None,
                 inspect.getdoc(check) or "",
             )
             return check
