@@ -7,12 +7,13 @@ it all, and only the `transactional.id` in the configuration is left.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from eoscheck.model.language import Array, Component, Var, action
 from eoscheck.model.network import Wire
 from eoscheck.model.protocol import Api, At, Error, Kind, Phase
-from eoscheck.model.values import ite, neg, one_of, say, when
+from eoscheck.model.values import any_of, ite, neg, one_of, say, when
 
 if TYPE_CHECKING:
     from eoscheck.model.partition import Partition
@@ -36,7 +37,8 @@ REQUESTS = {
 class Client(Component):
     """Base of producing applications and processors.
 
-    outputs       partitions it produces to, in order
+    outputs       partitions it can produce to
+    places        where the record in hand goes: one of the `outputs` of each place, by its lane
     coordinator   that of its transactional.id, or None
     program       the steps of one round of its loop, in order
     expires       whether delivery.timeout.ms can pass for a batch
@@ -53,6 +55,7 @@ class Client(Component):
         self.name, self.index, self.config, self.switches, self.sizes = name, index, config, switches, sizes
         self.wires: list[Wire] = []
         self.outputs: list[Partition] = []
+        self.places: list[list[int]] = []
         self.coordinator: TransactionCoordinator | None = None
         self.pid, self.numbers = 0, range(0)
         self.restart_on_fatal = True
@@ -60,7 +63,7 @@ class Client(Component):
 
     at = Var(At, At.DOWN)
     epoch = Var(lambda self: range(self.sizes["epoch"] + 1))
-    output = Var(lambda self: range(max(len(self.outputs), 1)))
+    place = Var(lambda self: range(max(len(self.places), 1)))
     sequences = Var(lambda self: Array(range(self.sizes["sequence"] + 1), max(len(self.outputs), 1)))
     value = Var(lambda self: range(self.sizes["value"] + 1))
     version = Var(lambda self: range(self.sizes["version"] + 1))
@@ -78,6 +81,36 @@ class Client(Component):
     def begin(self) -> None:
         """The pipeline is up: producers have their ids, groups are stable."""
         self.at = At.POLL
+
+    # -- where records go
+
+    def produces(self, places: list[list[Partition]]) -> None:
+        """Configuration: one record per input goes to one partition of each place."""
+        for partitions in places:
+            first = len(self.outputs)
+            self.outputs += partitions
+            self.places.append(list(range(first, len(self.outputs))))
+
+    @property
+    def lanes(self) -> int:
+        """How many ways there are to choose a partition of every place."""
+        return math.lcm(*(len(place) for place in self.places)) if self.places else 1
+
+    def lane_of(self, value: Any) -> Any:
+        """The lane of an input: records are dealt over the partitions in turn."""
+        lane: Any = 0
+        for v in range(1, self.sizes["value"] + 1) if self.lanes > 1 else ():
+            lane = ite(value == v, (v - 1) % self.lanes, lane)
+        return lane
+
+    def lane(self) -> Any:
+        """The lane of the record in hand."""
+        return self.lane_of(self.value)
+
+    def reaches(self, output: int, lane: Any) -> Any:
+        """A record of this lane goes to this output."""
+        place = next(p for p in self.places if output in p)
+        return any_of(lane == k for k in range(self.lanes) if place[k % len(place)] == output)
 
     # -- what others ask
 
@@ -127,7 +160,7 @@ class Client(Component):
 
     def finish(self) -> None:
         """The round is over: nothing is in hand any more."""
-        self.value, self.version, self.output = 0, 0, 0
+        self.value, self.version, self.place = 0, 0, 0
 
     def transactional_steps(self) -> list[At]:
         return [At.ADD_PARTITIONS] if self.coordinator and not self.switches.tv2 else []
@@ -169,7 +202,7 @@ class Client(Component):
     @action(api="AddPartitionsToTxn", only=lambda self: At.ADD_PARTITIONS in self.program)
     def add_partitions(self) -> None:
         when(self.at == At.ADD_PARTITIONS)
-        self._send(Api.ADD_PARTITIONS)
+        self._send(Api.ADD_PARTITIONS, output=self.lane())
 
     @action(
         api="Produce",
@@ -177,7 +210,8 @@ class Client(Component):
     )
     def produce(self, output: int) -> None:
         when(self.at == At.PRODUCE)
-        when(self.output == output)
+        when(any_of(self.place == i for i, place in enumerate(self.places) if output in place))
+        when(self.reaches(output, self.lane()))
         fields = {"sequence": self.sequences[output]} if self.config.idempotence else {}
         self._send(Api.PRODUCE, output=output, value=self.value, version=self.version, **fields)
 
@@ -210,11 +244,12 @@ class Client(Component):
         wire = self.wires[0]
         when(wire.phase == Phase.ANSWERED)
         error, granted = wire.error, wire.request[0].epoch if self.config.idempotence else 0
+        output = wire.request[0].output
         if step == At.INIT and self.config.two_phase_commit:
             self.prepared = ite(error == Error.NONE, wire.request[0].expected, 0)
         wire.close()
         if error == Error.NONE:
-            self.succeeded(step, granted)
+            self.succeeded(step, output if step == At.PRODUCE else granted)
         elif one_of(error, *RETRIED):
             self.unanswered(step)
         elif error == Error.PRODUCER_FENCED or (
@@ -232,7 +267,8 @@ class Client(Component):
             say(f"{self.name} gets no answer to {REQUESTS[step].value} and will send it again")
 
     def succeeded(self, step: At, granted: Any) -> None:
-        """The request of `step` was answered without error."""
+        """The request of `step` was answered without error; what it was granted: an epoch, or (Produce) the
+        output that has the record."""
         if step in (At.INIT, At.BUMP):
             say(f"{self.name} has its producer id with epoch {granted}")
             self._restart_sequences(granted)
@@ -241,7 +277,7 @@ class Client(Component):
             else:
                 self.aborted()
         elif step == At.PRODUCE:
-            self._produced()
+            self._produced(granted)
         elif step == At.COMMIT:
             self._ended(granted)
             self.acknowledged[self.value] = True
@@ -260,16 +296,16 @@ class Client(Component):
             say(f"{self.name} gets the answer to {REQUESTS[step].value}")
             self.done(step)
 
-    def _produced(self) -> None:
+    def _produced(self, output: Any) -> None:
         say(f"{self.name} knows that input {self.value} was appended")
         if self.config.idempotence:
-            self.sequences[self.output] = self.sequences[self.output] + 1
-        if self.coordinator is None:
-            self.acknowledged[self.value] = True
-        if len(self.outputs) > 1 and self.output < len(self.outputs) - 1:
-            self.output = self.output + 1
+            self.sequences[output] = self.sequences[output] + 1
+        if len(self.places) > 1 and self.place < len(self.places) - 1:
+            self.place = self.place + 1
         else:
-            self.output = 0
+            if self.coordinator is None:
+                self.acknowledged[self.value] = True
+            self.place = 0
             self.done(At.PRODUCE)
 
     def _ended(self, granted: Any) -> None:

@@ -235,9 +235,10 @@ class _Builder:
 
     # -- clients
 
-    def _fields(self, sizes: dict[str, int]) -> dict[str, Any]:
+    def _fields(self, client: Client) -> dict[str, Any]:
+        sizes = client.sizes
         return {
-            "output": range(16),
+            "output": range(max(len(client.outputs), client.lanes, 1)),
             "value": range(sizes["value"] + 1),
             "version": range(sizes["version"] + 1),
             "pid": range(self.most_pids + 1),
@@ -253,7 +254,7 @@ class _Builder:
     def _connect(self, client: Client, name: str) -> Wire:
         late = bool(self.spec.budget("delayed-request", name))
         label = client.name if not client.wires else f"{client.name}/{len(client.wires) + 1}"
-        wire = Wire(f"{label}:wire", client, self._fields(client.sizes), late, client.config.acks != "0")
+        wire = Wire(f"{label}:wire", client, self._fields(client), late, client.config.acks != "0")
         client.wires.append(wire)
         client.expires = bool(self.spec.budget("delivery-timeout", name))
         self.wires.append(wire)
@@ -266,20 +267,20 @@ class _Builder:
         if spec.config.transactional_id:
             sender = TransactionalSender(spec, first, self.spec.switches, sizes)
             client = sender
-            client.outputs = [outputs[0]]
+            client.produces([outputs])
             if spec.position == "in-transaction":
                 topic = Topic(f"{spec.name}-positions")
                 log = self.sizes.log(spec.to, True)
                 sender.positions = Partition(
                     topic, 0, self.sizes.of(log, self.most_pids), self.spec.switches, False
                 )
-                client.outputs.append(sender.positions)
+                client.produces([[sender.positions]])
                 self.pipeline.partitions[topic.name] = [sender.positions]
             self._connect(client, spec.name)
             self._coordinate(client, spec.config.transactional_id, spec.config)
         else:
             client = PlainSender(spec, first, self.spec.switches, sizes)
-            client.outputs = [outputs[0]]
+            client.produces([outputs])
             client.pid = self.pids + 1
             self.pids += 3 * self.sizes.anew + 2 if spec.config.idempotence else 0
             for _ in range(2 if spec.config.max_in_flight > 1 and spec.records > 1 else 1):
@@ -356,7 +357,7 @@ class _Builder:
         if store is not None:
             store.writers.append(client)
         parts = [self.pipeline.partitions[t] for t in spec.to]
-        client.outputs = [p for ps in parts for p in (ps if spec.fan_out else ps[:1])]
+        client.produces([[p] for ps in parts for p in ps] if spec.fan_out else parts)
         if spec.offsets == "in-transaction":
             client.offsets_partition = offsets
         self._connect(client, spec.name)
@@ -378,7 +379,7 @@ class _Builder:
         )
         relay.pid = self.pids + 1
         self.pids += 3 * self.sizes.anew + 2
-        relay.outputs = self.pipeline.partitions[topic][:1]
+        relay.produces([self.pipeline.partitions[topic]])
         self._connect(relay, store.name)
         self._write_to(relay)
         self.pipeline.stages.append(Stage(relay.name, None, [relay], (topic,), store))

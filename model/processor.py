@@ -102,6 +102,13 @@ class Processor(Client):
         elif self.coordinator is not None:
             self.coordinator.owner = self.coordinator.wires.index(self.wires[0]) + 1
 
+    def lane(self) -> Any:
+        """An output has the partition of its input."""
+        lane: Any = 0
+        for k in range(len(self.inputs)) if self.lanes > 1 else ():
+            lane = ite(self.partition == k, k % self.lanes, lane)
+        return lane
+
     # -- starting, joining, finding the position
 
     @action

@@ -77,7 +77,7 @@ class PlainSender(Sender):
     # Sequence of the batch, one too high; 0: it has none yet.
     sequence = Var(lambda self: Array(range(self.sizes["sequence"] + 2), len(self.wires)))
     older = Var(lambda self: range(len(self.wires)))
-    fresh_sequence = Var(lambda self: range(self.sizes["sequence"] + 1))
+    fresh_sequence = Var(lambda self: Array(range(self.sizes["sequence"] + 1), len(self.outputs)))
     # A batch failed with unknown outcome (`TransactionManager.markSequenceUnresolved`).
     unresolved = Var(bool)
 
@@ -125,22 +125,25 @@ class PlainSender(Sender):
         blocked = ite(self.held[k] == 0, waiting, False) | (numbered & (waiting | self.unresolved))
         when(neg(ite(self.sequence[k] == 0, blocked, earlier)))
 
-    def _number(self, k: int) -> None:
-        """The next sequence; behind an unresolved one they begin again under a higher epoch
-        (`TransactionManager.maybeResolveSequences`, `bumpIdempotentProducerEpoch`)."""
+    def _number(self, k: int, output: Any) -> None:
+        """The next sequence of the partition; behind an unresolved one all of them begin again under a higher
+        epoch (`TransactionManager.maybeResolveSequences`, `bumpIdempotentProducerEpoch`)."""
         self.epoch = self.epoch + ite(self.unresolved, 1, 0)
-        self.fresh_sequence = ite(self.unresolved, 1, self.fresh_sequence + 1)
-        self.sequence[k] = self.fresh_sequence
+        for i in range(len(self.outputs)):
+            self.fresh_sequence[i] = ite(self.unresolved, 0, self.fresh_sequence[i])
+        self.fresh_sequence[output] = self.fresh_sequence[output] + 1
+        self.sequence[k] = self.fresh_sequence[output]
         self.unresolved = False
 
     def _transmit(self, k: int) -> None:
         wire = self.wires[k]
         if len(self.wires) > 1:
             self.older = ite(self.wires[1 - k].phase == Phase.IDLE, k, 1 - k)
-        fields: dict[str, Any] = {"output": 0, "value": self.held[k]}
+        output = self.lane_of(self.held[k])
+        fields: dict[str, Any] = {"output": output, "value": self.held[k]}
         if self.config.idempotence:
             if self.sequence[k] == 0:
-                self._number(k)
+                self._number(k, output)
             fields |= {"pid": self.producer_id(), "epoch": self.epoch, "sequence": self.sequence[k] - 1}
         wire.send(Api.PRODUCE, **fields)
         if self.config.acks == "0":
@@ -268,5 +271,5 @@ class TransactionalSender(Sender):
             self.at = At.POLL
         else:
             self.begin_transaction()
-            self.output, self.at = 0, self.program[0]
+            self.place, self.at = 0, self.program[0]
             say(f"{self.name} sends input {self.value} in a new transaction")

@@ -184,13 +184,12 @@ class TransactionCoordinator(Component):
 
     # -- what belongs to the transaction
 
-    def _add(self, partitions: list[Partition]) -> None:
+    def _add(self, wanted: dict[Partition, Any]) -> None:
+        """Add partitions, each if its condition holds."""
         fresh = self.status != Status.ONGOING
         for i, partition in enumerate(self.partitions):
-            if partition in partitions:
-                self.added[i] = True
-            else:
-                self.added[i] = ite(fresh, False, self.added[i])
+            before = ite(fresh, False, self.added[i])
+            self.added[i] = any_of([wanted.get(partition, False), before])
         if self.keeps:
             self.opened = ite(fresh, self.epoch, self.opened)
         self.status = Status.ONGOING
@@ -211,7 +210,9 @@ class TransactionCoordinator(Component):
 
     def _add_partitions(self, wire: Wire, slot: int) -> None:
         wire.arrives(slot, Api.ADD_PARTITIONS)
-        self._add_checked(wire, slot, wire.client.outputs, "its output partitions")
+        client, lane = wire.client, wire.message(slot).output
+        wanted = {part: client.reaches(k, lane) for k, part in enumerate(client.outputs)}
+        self._add_checked(wire, slot, wanted, "its output partitions")
 
     @action(
         api="AddOffsetsToTxn",
@@ -221,9 +222,9 @@ class TransactionCoordinator(Component):
         """AddOffsetsToTxn: the group's partition of `__consumer_offsets` is one more participant."""
         wire.arrives(CURRENT, Api.ADD_OFFSETS)
         assert wire.client.offsets_partition is not None
-        self._add_checked(wire, CURRENT, [wire.client.offsets_partition], "the offsets topic")
+        self._add_checked(wire, CURRENT, {wire.client.offsets_partition: True}, "the offsets topic")
 
-    def _add_checked(self, wire: Wire, slot: int, partitions: list[Partition], what: str) -> None:
+    def _add_checked(self, wire: Wire, slot: int, wanted: dict[Partition, Any], what: str) -> None:
         request = wire.message(slot)
         if request.epoch != self.epoch:
             say(f"{self.name} refuses epoch {request.epoch}: PRODUCER_FENCED")
@@ -231,7 +232,7 @@ class TransactionCoordinator(Component):
             return
         when(neg(self.preparing()))
         say(f"{self.name} adds {what} to the transaction")
-        self._add(partitions)
+        self._add(wanted)
         wire.answer(slot, Error.NONE)
 
     def verify_produce(self, partition: Partition, epoch: Any) -> Any:
@@ -251,7 +252,7 @@ class TransactionCoordinator(Component):
             return Error.INVALID_PRODUCER_EPOCH
         when(neg(self.preparing()))
         if self.switches.tv2:
-            self._add([partition])
+            self._add({partition: True})
             return Error.NONE
         if (self.status == Status.ONGOING) & self.added[self.partitions.index(partition)]:
             return Error.NONE
