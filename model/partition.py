@@ -44,6 +44,7 @@ class Partition(Component):
         )
         self.writers: list[tuple[Wire, int]] = []
         self.consumers: list[tuple[Reader | Processor, int]] = []
+        self.laid: list[int] = []
 
     log = Var(
         lambda self: Log(
@@ -70,6 +71,13 @@ class Partition(Component):
     first = Var(lambda self: Array(range(self.sizes["log"] + 1), self.sizes["pid"] + 1), durable=True)
     follower = Var(lambda self: range((self.sizes["log"] if self.replicated else 0) + 1), durable=True)
     shrunk = Var(lambda self: range(2 if self.replicated else 1), durable=True)
+
+    def begin(self) -> None:
+        """Inputs that lie here from the beginning, on every replica."""
+        for value in self.laid:
+            self.log.append(value=value)
+        if self.replicated:
+            self.follower = len(self.laid)
 
     # -- what may be seen
 

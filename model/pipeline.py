@@ -213,8 +213,9 @@ class _Builder:
             topic.name in p.to for p in spec.processors
         )
         written = written or any(s.relay_to == topic.name for s in spec.stores)
-        if not written:
+        if topic.records or not written:
             self.pipeline.laid[topic.name] = self._lay(topic)
+        if not written:
             return
         replicated = bool(spec.budget("broker-failover", topic.name) or spec.budget("isr-shrink", topic.name))
         transactional = any(p.to == topic.name and p.config.transactional_id for p in spec.producers) or any(
@@ -224,6 +225,10 @@ class _Builder:
         self.pipeline.partitions[topic.name] = [
             Partition(topic, k, sizes, spec.switches, replicated) for k in range(topic.partitions)
         ]
+        for part, laid in zip(
+            self.pipeline.partitions[topic.name], self.pipeline.laid.get(topic.name, ()), strict=False
+        ):
+            part.laid = laid.values
 
     def _lay(self, topic: Topic) -> list[Laid]:
         before = 0

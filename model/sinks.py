@@ -86,7 +86,8 @@ def sinks(pipeline: Pipeline) -> list[Sink]:
         stages: list[Stage] = []
         for topic in reader.spec.topics:
             stages += [s for s in pipeline.upstream(topic=topic) if s not in stages]
-        found.append(ReaderSink(name, reader, stages, pipeline.inputs_of(stages)))
+        laid = [v for t in reader.spec.topics for part in pipeline.laid.get(t, ()) for v in part.values]
+        found.append(ReaderSink(name, reader, stages, sorted({*pipeline.inputs_of(stages), *laid})))
     for name, store in pipeline.stores.items():
         stages = [s for s in pipeline.upstream(store=store) if not isinstance(s.clients[0], Relay)]
         found.append(StoreSink(name, store, stages, pipeline.inputs_of(stages)))

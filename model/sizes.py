@@ -74,7 +74,9 @@ class Sizes:
     def records(self, topic: str) -> int:
         """Data records that one partition of a topic can get."""
         laid = self.spec.topic(topic).records
-        if laid:
+        written = [p.name for p in self.spec.producers if p.to == topic]
+        written += [p.name for p in self.spec.processors if topic in p.to]
+        if not written and not any(s.relay_to == topic for s in self.spec.stores):
             return laid
         idempotent = all(p.config.idempotence for p in self.spec.producers if p.to == topic) and all(
             p.producer is not None and p.producer.idempotence for p in self.spec.processors if topic in p.to
@@ -82,7 +84,11 @@ class Sizes:
         # A connection that breaks takes all requests in flight along; without idempotence each is sent twice.
         writers = [p for p in self.spec.producers if p.to == topic]
         in_flight = max((min(p.config.max_in_flight, p.records, 2) for p in writers), default=1)
-        return self.rounds() + (self.spec.budget("delayed-request") if idempotent else self.again * in_flight)
+        return (
+            laid
+            + self.rounds()
+            + (self.spec.budget("delayed-request") if idempotent else self.again * in_flight)
+        )
 
     def log(self, topic: str, transactional: bool) -> int:
         """Records of one partition, control records included."""

@@ -30,3 +30,12 @@ def test_an_output_has_the_partition_of_its_input() -> None:
     assert records["payments-0"] == [1, "COMMIT"]
     assert records["payments-1"] == [2, "COMMIT"]
     assert sorted(map(str, records["mails-0"])) == ["1", "2", "COMMIT", "COMMIT"]
+
+
+def test_a_topic_may_hold_records_and_be_written() -> None:
+    spec = "topics: {orders: {records: 1}}\nproducers:\n  shop: {to: orders, records: 1, config: {}}\n"
+    pipeline = build(loads(spec, "routing.yaml"))
+    found = explore(Compiled(trace(pipeline.model)), Limits())
+    assert found.complete
+    pipeline.model.memory = ConcreteMemory(list(found.index)[-1])
+    assert pipeline.observe()["readers"]["orders"] == {"orders-0": [1, 2]}
