@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -54,14 +55,24 @@ def check_file(path: str) -> Checked:
 
 
 def check_files(paths: Sequence[str], jobs: int) -> Iterator[Checked]:
-    """Check every spec, `jobs` at a time; the answers come in the order of `paths`."""
+    """Check every spec, `jobs` at a time; the answers come in the order of `paths`.
+
+    Ctrl-C passes through, after the answers that were there already.
+    """
     if jobs == 1 or len(paths) < 2:
         yield from map(check_file, paths)
         return
     # Forked, since a fresh interpreter for each worker would import everything once more.
     workers = ProcessPoolExecutor(min(jobs, len(paths)), multiprocessing.get_context("fork"), _deaf)
+    answers = deque(workers.submit(check_file, path) for path in paths)
     try:
-        yield from workers.map(check_file, paths)
+        while answers:
+            checked = answers[0].result()
+            answers.popleft()
+            yield checked
+    except KeyboardInterrupt:
+        yield from (answer.result() for answer in answers if answer.done())
+        raise
     finally:
         for child in multiprocessing.active_children():
             child.terminate()

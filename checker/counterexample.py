@@ -295,7 +295,18 @@ def read(path: str | Path) -> Trace:
         raise BadTrace(f"{path}:1: steps must be a list")
     data["steps"] = tuple(_record(Step, s, f"{path}:1: step {i}") for i, s in enumerate(steps, 1))
     trace: Trace = _record(Trace, data, f"{path}:1: trace")
+    for i, seen in enumerate([trace.initial.get("observation"), *(s.observation for s in trace.steps)]):
+        if not _is_observation(seen):
+            raise BadTrace(f"{path}:1: step {i}: observation must give objects, by section and place")
     return trace
+
+
+def _is_observation(seen: Any) -> bool:
+    """Whether it is two levels of objects around what is seen; nothing at all is one, too."""
+    if seen is None:
+        return True
+    sections = seen.values() if isinstance(seen, dict) else [None]
+    return all(isinstance(s, dict) and all(isinstance(p, dict) for p in s.values()) for s in sections)
 
 
 def _parse(path: Path) -> Any:

@@ -13,6 +13,14 @@ def write_atomically(path: Path, content: str) -> None:
 
     Raises OSError, with the old file intact.
     """
+    try:
+        _replace(path, content)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # not that of the temporary file
+        raise
+
+
+def _replace(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

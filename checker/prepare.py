@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from eoscheck.checker.counterexample import Subject
 from eoscheck.checker.userproperties import UserProperties
@@ -26,12 +28,24 @@ def prepare(path: str, mine: UserProperties = NONE, wanted: Sequence[str] = ()) 
     """
     from eoscheck.model.loader import load
     from eoscheck.model.pipeline import build
+    from eoscheck.model.refused import Refused
+    from eoscheck.model.source import SpecError
 
     with mine.blamed():
-        pipeline: Subject = build(load(path, mine.names), mine.functions)
+        try:
+            pipeline: Subject = build(load(path, mine.names), mine.functions, wanted)
+        except Refused as refusal:
+            raise SpecError(path, _line(path, refusal.word), str(refusal)) from None
     mine.probe(pipeline.model)
     select(pipeline, wanted)
     return pipeline
+
+
+def _line(path: str, word: str) -> int:
+    """The first line of a spec that holds a word, comments aside; its first line if none does."""
+    alone = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return next((i for i, line in enumerate(lines, 1) if alone.search(line.partition("#")[0])), 1)
 
 
 def select(subject: Subject, wanted: Sequence[str]) -> None:

@@ -47,7 +47,7 @@ class UserProperties:
             yield
         except BadProperties:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             place = self._raised(error) or self._defined(str(error))
             if place is None:
                 raise

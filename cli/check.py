@@ -11,7 +11,7 @@ import click
 from eoscheck.checker.checking import Checked, check_files, specs_in
 from eoscheck.checker.files import write_atomically
 from eoscheck.checker.verdict import INTERRUPTED, worst
-from eoscheck.cli.options import screen
+from eoscheck.cli.options import screen, writable
 from eoscheck.cli.output import emit, emit_json
 from eoscheck.gen.junit import junit
 from eoscheck.gen.screen import Style
@@ -35,15 +35,24 @@ def command(
     specs = specs_in(paths)
     if not specs:
         raise click.UsageError(f"no *.yaml in {', '.join(paths)}")
+    if junit_file is not None:
+        writable(Path(junit_file))
     started = time.monotonic()
-    done, interrupted = _check(specs, jobs or len(os.sched_getaffinity(0)), style, as_json)
-    if junit_file:
+    done, interrupted = _check(specs, jobs or _cores(), style, as_json)
+    if junit_file is not None:
         write_atomically(Path(junit_file), junit(done))
     if as_json:
         emit_json(_json(done, interrupted))
     else:
         emit(summary_line(done, len(specs), time.monotonic() - started, style))
     return INTERRUPTED if interrupted else worst(c.code for c in done)
+
+
+def _cores() -> int:
+    """The processors that this process may use; where the system does not say (macOS), all that there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _check(specs: list[str], jobs: int, style: Style, as_json: bool) -> tuple[list[Checked], bool]:

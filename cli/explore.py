@@ -9,7 +9,7 @@ import click
 from eoscheck.checker.examine import Examination, examine, limits_of
 from eoscheck.checker.prepare import prepare
 from eoscheck.checker.userproperties import load_properties
-from eoscheck.cli.options import save, screen, subject, trace_folder
+from eoscheck.cli.options import finite, save, screen, subject, trace_folder
 from eoscheck.cli.output import Progress, emit, emit_json
 from eoscheck.gen.screen import Style
 from eoscheck.gen.text import result_text
@@ -20,7 +20,11 @@ from eoscheck.gen.text import result_text
 @click.option("--max-states", type=click.IntRange(min=1), metavar="N", help="Stop at N states.")
 @click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Stop after N steps.")
 @click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop after S seconds."
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
+    metavar="S",
+    help="Stop after S seconds.",
 )
 @click.option("--memory", type=click.IntRange(min=1), metavar="MB", help="Stop at a resident size of MB.")
 @click.option("--no-reduction", is_flag=True, help="Explore unreduced (nothing is reduced today).")

@@ -17,6 +17,8 @@ def command(file: str, force: bool) -> int:
     from eoscheck.model.templates import SPEC
 
     path = Path(file)
+    if path.is_dir():
+        raise click.UsageError(f"{file!r} is a folder, not a file")
     if path.exists() and not force:
         raise click.UsageError(f"{file} exists; --force overwrites it")
     write_atomically(path, SPEC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import click
 from eoscheck.checker.counterexample import Trace
+from eoscheck.checker.examine import ENGINES
 from eoscheck.checker.files import write_atomically
 from eoscheck.gen.screen import style_for
 
@@ -39,9 +41,7 @@ def subject(command: Command) -> Command:
     for option in (
         click.option("--json", "as_json", is_flag=True, help='Print one JSON object, "eoscheck-result/1".'),
         click.option("--out", metavar="DIR", help="Where traces go [default: .eoscheck/<name of the spec>]."),
-        click.option(
-            "--engine", type=click.Choice(["python", "interpreter"]), default="python", show_default=True
-        ),
+        click.option("--engine", type=click.Choice(ENGINES), default="python", show_default=True),
         click.option(
             "--property", "wanted", multiple=True, metavar="NAME", help="Check this one only (repeatable)."
         ),
@@ -54,11 +54,33 @@ def subject(command: Command) -> Command:
     return command
 
 
+def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse `nan` and `inf`, which are numbers to click."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number", context, parameter)
+    return value
+
+
+def writable(file: Path) -> None:
+    """Raises UsageError where no such file can be written, before a long search and not after it."""
+    nearest = _nearest(file.parent)
+    if file.is_dir() or not file.name or not _is_open(nearest):
+        raise click.UsageError(f"{str(file)!r} cannot be written")
+
+
+def _nearest(folder: Path) -> Path:
+    return next(p for p in (folder, *folder.resolve().parents) if p.exists())
+
+
+def _is_open(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK)
+
+
 def trace_folder(spec: str, out: str | None) -> Path:
     """Where the traces of a spec go. Raises UsageError where nothing can be written there."""
     folder = Path(out) if out else Path(".eoscheck") / Path(spec).stem
-    nearest = next(p for p in (folder, *folder.resolve().parents) if p.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+    nearest = _nearest(folder)
+    if not _is_open(nearest):
         raise click.UsageError(
             f"traces cannot be written to {folder}: {nearest} is no folder that can be written"
         )

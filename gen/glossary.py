@@ -117,15 +117,18 @@ def _below(entry: Entry) -> RenderableType:
     return grid
 
 
+def _line(entry: Entry, column: int, width: int) -> Text:
+    line = Text.assemble(f"  {entry.name:<{column}}", (entry.first, "dim"))
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
 def list_text(style: Style) -> str:
     """Everything that can be explained, a line each."""
     parts: list[RenderableType] = []
     for title, kind in KINDS.items():
-        grid = Table.grid(padding=(0, 2), pad_edge=True)
         entries = kind()
-        grid.add_column(no_wrap=True, min_width=max((len(e.name) + 4 for e in entries), default=1))
-        grid.add_column(no_wrap=True, style="dim")
-        for entry in entries:
-            grid.add_row(entry.name, Text(entry.first, overflow="ellipsis"))
-        parts += [Text(), Text(title, "bold"), grid] if parts else [Text(title, "bold"), grid]
+        column = max(len(e.name) for e in entries) + 2
+        parts += [Text()] if parts else []
+        parts += [Text(title, "bold"), *(_line(entry, column, style.width) for entry in entries)]
     return paint(parts, style)

@@ -70,7 +70,8 @@ def trace_text(trace: Trace, style: Style) -> str:
 
 def _head(result: Result) -> list[RenderableType]:
     if result.method == "simulation":
-        state = ("simulation, nothing is proven", "yellow")
+        ended = ", interrupted" if result.interrupted else ""
+        state = (f"simulation{ended}, nothing is proven", "yellow")
     elif result.complete:
         state = ("search complete", "green")
     elif result.stopped == "decided":
@@ -89,7 +90,12 @@ def _bounds(result: Result) -> RenderableType:
         glued(f"records {bounds['records']}"),
         *(glued(f"{name} x {n}") for name, n in bounds["instances"].items()),
         glued("faults: ") + (", ".join(budgets) or "none") + in_all,
-        *(glued(f"{name} {n:,}") for kind in LIMITS for name, n in bounds[kind].items() if n is not None),
+        *(
+            glued(f"{name.replace('_', '.')} {n:,}".removesuffix(".0"))
+            for kind in LIMITS
+            for name, n in bounds[kind].items()
+            if n is not None
+        ),
     ]
     return Padding(Text(printable("   ".join(pairs)), "dim"), (0, 0, 0, 2))
 
@@ -131,7 +137,9 @@ def _detail(row: PropertyVerdict) -> str:
 def _remarks(result: Result, style: Style) -> RenderableType:
     rows: list[tuple[str, str]] = [("checked", _checked(result))]
     if result.never_fired and result.stopped == "decided" and not style.verbose:
-        rows.append(("not fired", f"{len(result.never_fired)} actions before the search ended (-v lists them)"))
+        rows.append(
+            ("not fired", f"{len(result.never_fired)} actions before the search ended (-v lists them)")
+        )
     elif result.never_fired:
         rows.append(("never fired" if result.complete else "not fired", _by_component(result.never_fired)))
     rows += [("cut", f"{cut.transition} ({cut.count:,} times)") for cut in result.cut]
@@ -212,4 +220,6 @@ def summary_line(all_checked: Sequence[Checked], total: int, seconds: float, sty
     }
     shown = ", ".join(f"{counts[mark]} {word}" for mark, word in words.items() if counts[mark])
     number = f"{total}" if len(all_checked) == total else f"{len(all_checked)} of {total}"
-    return paint([Text(f"{number} specs in {seconds:.1f} s: {shown or 'nothing checked'}", "bold")], style)
+    noun = "spec" if total == 1 else "specs"
+    line = f"{number} {noun} in {seconds:.1f} s: {shown or 'nothing checked'}"
+    return paint([Text(line, "bold")], style)

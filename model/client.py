@@ -214,6 +214,8 @@ class Client(Component):
         when(self.reaches(output, self.lane()))
         fields = {"sequence": self.sequences[output]} if self.config.idempotence else {}
         self._send(Api.PRODUCE, output=output, value=self.value, version=self.version, **fields)
+        if self.config.acks == "0":
+            self._produced(output)
 
     @action(api="AddOffsetsToTxn", only=lambda self: At.ADD_OFFSETS in self.program)
     def add_offsets(self) -> None:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from eoscheck.model.processor import Processor
     from eoscheck.model.spec import Switches
 
-NOBODY = 0
-
 
 class GroupCoordinator(Component):
     """One consumer group reading `inputs` partitions. Its committed offsets are records of `offsets`, an

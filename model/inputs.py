@@ -28,6 +28,9 @@ class Input(Protocol):
     def value(self, position: Any) -> Any:
         """The input that the record at `position` belongs to."""
 
+    def version(self, position: Any) -> Any:
+        """The lookup version that the record carries; 0 where nobody looked anything up."""
+
     def end(self, isolation: str) -> Any:
         """Where auto.offset.reset=latest puts a consumer."""
 
@@ -52,6 +55,9 @@ class Laid:
 
     def value(self, position: Any) -> Any:
         return position * self.partitions + self.first
+
+    def version(self, position: Any) -> Any:
+        return 0
 
     def end(self, isolation: str) -> Any:
         return len(self.values)

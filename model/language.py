@@ -242,6 +242,7 @@ class Model:
 
     budgets    how many of each fault one execution may contain; an action that is a fault without budget
                does not exist
+    permitted  which of the actions that are a fault may happen at all
     together   how many faults one execution may contain in all, but for those `uncounted`, which follow from
                others
     """
@@ -255,6 +256,7 @@ class Model:
         budgets: dict[str, int] | None = None,
         together: int | None = None,
         uncounted: Sequence[str] = (),
+        permitted: Callable[[Action], bool] = lambda action: True,
     ) -> None:
         allowed = {fault: n for fault, n in (budgets or {}).items() if n > 0}
         self.budgets = Budgets(allowed, together, uncounted) if allowed else None
@@ -264,7 +266,8 @@ class Model:
         self.size = 0
         for component in self.components:
             self._bind(component)
-        self.actions = [a for c in self.components for a in _actions_of(c, allowed)]
+        possible = (a for c in self.components for a in _actions_of(c, allowed))
+        self.actions = [a for a in possible if not a.info.fault or permitted(a)]
         self._check_names()
 
     def _bind(self, component: Component) -> None:

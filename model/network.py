@@ -25,7 +25,7 @@ class Wire(Component):
 
     fields     domains of what a request carries (all requests of a client share the fields)
     late       whether a copy of a request may be delivered late
-    answered   False for a producer with acks=0, which expects no response
+    answered   False for a producer with acks=0, which expects no response to Produce
     """
 
     def __init__(
@@ -65,10 +65,14 @@ class Wire(Component):
         if slot == LATE:
             self.copied = 0
             self._views["copies"].reset()
-        elif self.expects_answer:
+        elif self._awaited():
             self.phase, self.error = Phase.ANSWERED, error
         else:
             self.close()
+
+    def _awaited(self) -> bool:
+        """With acks=0 nobody waits for the answer to Produce."""
+        return self.expects_answer or bool(self.request[0].api != Api.PRODUCE)
 
     def close(self) -> None:
         """The exchange is over."""
@@ -82,7 +86,7 @@ class Wire(Component):
         self.phase = ite(lost, Phase.ANSWERED, self.phase)
 
     def _give_up(self) -> None:
-        if self.expects_answer:
+        if self._awaited():
             self.phase, self.error = Phase.ANSWERED, Error.NO_ANSWER
         else:
             self.close()

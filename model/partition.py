@@ -219,8 +219,8 @@ class Partition(Component):
             return Error.INVALID_PRODUCER_EPOCH
         if (known != 0) & (epoch + 1 != known) & (sequence != 0):
             return self._out_of_order(sequence)
-        # The sequence of an unknown producer, or after a marker of this epoch with no batch retained, is not checked.
-        if same_epoch & (last != 0) & (sequence != last):
+        # Only the sequence of an unknown producer is not checked (`ProducerAppendInfo.checkSequence`).
+        if same_epoch & (sequence != last):
             return self._out_of_order(sequence)
         if client.coordinator:
             ongoing = self.first[pid] != 0

@@ -80,6 +80,11 @@ class Pipeline:
                 values += [v for part in self.laid[stage.source] for v in part.values]
         return sorted(set(values))
 
+    def origins(self) -> list[list[int]]:
+        """Inputs in the order in which they were sent: by producer, and by partition in which they lay."""
+        senders = [s.clients[0].values for s in self.stages if isinstance(s.clients[0], Sender)]
+        return [*senders, *(part.values for parts in self.laid.values() for part in parts if part.values)]
+
     def actor(self, action: Action) -> str:
         """The lane of an action in a diagram."""
         component = action.component
@@ -137,21 +142,55 @@ def _committed(group: GroupCoordinator, partition: int) -> int | None:
     return offset if known else None
 
 
-def build(spec: Spec, user_properties: Sequence[Callable[[Any], Any]] = ()) -> Pipeline:
-    """The model of a spec with the properties that it asks for, and the user's own."""
+def build(
+    spec: Spec, user_properties: Sequence[Callable[[Any], Any]] = (), wanted: Sequence[str] = ()
+) -> Pipeline:
+    """The model of a spec with the properties that it asks for, those `wanted` besides, and the user's own.
+
+    Raises Refused where the spec asks for something that this pipeline does not have.
+    """
     from eoscheck.model import properties
 
     builder = _Builder(spec)
     builder.wire()
     pipeline = builder.pipeline
-    chosen = properties.choose(pipeline)
+    chosen = properties.choose(pipeline, wanted)
     chosen += [getattr(function, "__property__")(pipeline) for function in user_properties]  # noqa: B009
     budgets = {f.name: f.budget for f in spec.faults if f.name in FAULTS}
     budgets["late-delivery"] = budgets.get("delayed-request", 0)
     budgets["late-marker"] = budgets.get("delayed-marker", 0)
     late = ("late-delivery", "late-marker")
-    pipeline.model = Model(builder.components(), chosen, budgets, spec.bounds.faults, late)
+    pipeline.model = Model(
+        builder.components(),
+        chosen,
+        budgets,
+        spec.bounds.faults,
+        late,
+        lambda action: _may_hit(pipeline, action),
+    )
     return pipeline
+
+
+def _may_hit(pipeline: Pipeline, action: Action) -> bool:
+    """A fault happens only where the spec lets it (`where`)."""
+    fault = next((f for f in pipeline.spec.faults if f.name == action.info.fault), None)
+    return fault is None or not fault.where or bool(set(fault.where) & _names(pipeline, action))
+
+
+def _names(pipeline: Pipeline, action: Action) -> set[str]:
+    """The names in the spec of those whom an action concerns: processes, topics, lookups."""
+    names: set[str] = set()
+    for part in (action.component, *action.arguments):
+        if isinstance(part, Partition):
+            names.add(part.topic.name)
+        elif isinstance(part, Lookup):
+            names.add(part.name)
+        for stage in pipeline.stages:
+            own = [*stage.clients, *(w for c in stage.clients for w in c.wires)]
+            own += [p for c in stage.clients for p in (c.coordinator, getattr(c, "group", None)) if p]
+            if any(part is one for one in own):
+                names.add(_scope(stage))
+    return names
 
 
 class _Builder:
@@ -171,8 +210,7 @@ class _Builder:
         for store in spec.stores:
             pipeline.stores[store.name] = Store(store, self.sizes.of())
         for lookup in spec.lookups:
-            recorded = any(p.lookup == lookup.name and p.record_lookup for p in spec.processors)
-            pipeline.lookups[lookup.name] = Lookup(lookup, self.sizes.of(), recorded)
+            pipeline.lookups[lookup.name] = Lookup(lookup, self.sizes.of())
         first = sum(t.records for t in spec.topics) + 1
         for producer in spec.producers:
             self._producer(producer, first)
@@ -187,6 +225,7 @@ class _Builder:
             if parts:
                 largest = max(p.partition.sizes["log"] for p in parts)
                 observer = pipeline.readers[reader.name] = Reader(reader, parts, self.sizes.of(log=largest))
+                observer.origins += pipeline.origins()
                 for k, part in enumerate(parts):
                     part.partition.consumers.append((observer, k))
 
@@ -209,19 +248,15 @@ class _Builder:
 
     def _topic(self, topic: Topic) -> None:
         spec = self.spec
-        written = any(p.to == topic.name for p in spec.producers) or any(
-            topic.name in p.to for p in spec.processors
-        )
-        written = written or any(s.relay_to == topic.name for s in spec.stores)
+        written = self.sizes.written(topic.name)
         if topic.records or not written:
             self.pipeline.laid[topic.name] = self._lay(topic)
         if not written:
             return
         replicated = bool(spec.budget("broker-failover", topic.name) or spec.budget("isr-shrink", topic.name))
-        transactional = any(p.to == topic.name and p.config.transactional_id for p in spec.producers) or any(
-            topic.name in p.to and p.producer and p.producer.transactional_id for p in spec.processors
+        sizes = self.sizes.of(
+            self.sizes.log(topic.name, self.sizes.transactional(topic.name)), self.most_pids
         )
-        sizes = self.sizes.of(self.sizes.log(topic.name, transactional), self.most_pids)
         self.pipeline.partitions[topic.name] = [
             Partition(topic, k, sizes, spec.switches, replicated) for k in range(topic.partitions)
         ]

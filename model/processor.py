@@ -183,6 +183,8 @@ class Processor(Client):
 
     def assigned(self, partitions: list[int]) -> None:
         """The group has rebalanced and this member is in it."""
+        if self.spec.offsets == "auto":
+            self._commit_revoked()
         self.generation = self.group.generation
         for k in range(len(self.inputs)):
             self.mine[k] = k in partitions
@@ -215,10 +217,12 @@ class Processor(Client):
         if known:
             # A committed offset beyond the end (the log was cut back) is out of range: reset.
             return ite(source.end(self.spec.consumer.isolation_level) < offset, self._reset(source), offset)
+        # auto.offset.reset=none: poll() throws NoOffsetForPartitionException, and nothing is passed over.
+        when(self.spec.consumer.auto_offset_reset != "none")
         return self._reset(source)
 
     def _reset(self, source: Input) -> Any:
-        latest = self.spec.consumer.auto_offset_reset != "earliest"
+        latest = self.spec.consumer.auto_offset_reset == "latest"
         return source.end(self.spec.consumer.isolation_level) if latest else 0
 
     def truncated(self, partition: int, end: Any) -> None:
@@ -240,6 +244,8 @@ class Processor(Client):
         self.position[partition] = position + 1
         if source.handed_out(position, self.spec.consumer.isolation_level):
             self.value = source.value(position)
+            if self.sizes["version"]:
+                self.version = source.version(position)
             say(f"{self.name} polls input {self.value} (offset {position} of {source.name})")
             self.partition, self.next_offset = partition, position + 1
             self.polled_generation = self.generation
@@ -259,10 +265,21 @@ class Processor(Client):
         when(self.generation == self.group.generation)
         self._commit_position(partition)
 
-    def _commit_position(self, partition: int) -> None:
+    def _commit_revoked(self) -> None:
+        """With auto commit a member commits its positions before it gives its partitions up
+        (`ConsumerCoordinator.onJoinPrepare`)."""
+        for k in range(len(self.inputs)):
+            if self.mine[k] & self._uncommitted(k):
+                self.group.offsets.log.append(value=self.position[k], key=k)
+
+    def _uncommitted(self, partition: int) -> Any:
         position = self.position[partition]
         known, committed = self.group.offsets.committed_offset(partition)
-        when((position != self.unknown) & (position != 0) & (neg(known) | (position != committed)))
+        return (position != self.unknown) & (position != 0) & (neg(known) | (position != committed))
+
+    def _commit_position(self, partition: int) -> None:
+        position = self.position[partition]
+        when(self._uncommitted(partition))
         say(f"{self.name} auto-commits its position, offset {position} of partition {partition}")
         self.group.check_holder(self, partition)
         self.group.offsets.log.append(value=position, key=partition)
@@ -289,7 +306,7 @@ class Processor(Client):
         """Read the value outside the pipeline; `record.lookup` keeps the first answer for this input."""
         when(self.at == At.LOOKUP)
         assert self.lookup is not None
-        self.version = self.lookup.ask(self.value)
+        self.version = self.lookup.ask(self.value, self.spec.record_lookup)
         say(f"{self.name} looks up {self.lookup.name}: version {self.version}")
         self.done(At.LOOKUP)
 

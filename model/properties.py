@@ -6,13 +6,14 @@ and merely late everywhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eoscheck.model.language import Property
 from eoscheck.model.partition import Partition
 from eoscheck.model.processor import Processor
 from eoscheck.model.protocol import Membership, Phase, Status
+from eoscheck.model.refused import Refused
 from eoscheck.model.sinks import ReaderSink, Sink, StoreSink, sinks
 from eoscheck.model.transactions import TORN, UNDECIDED
 from eoscheck.model.values import Witness, all_of, any_of, neg, one_of
@@ -108,7 +109,7 @@ def order(sink: ReaderSink) -> Property:
             )
         return None
 
-    later = sink.values[1:]
+    later = [v for origin in reader.origins for v in origin[1:]]
     return Property(
         "always",
         f"order@{sink.name}",
@@ -155,7 +156,8 @@ def atomic_read(sink: ReaderSink) -> Property:
             for member in members:
                 counts = [
                     any_of(reader.count(k, value) != 0 for k in ks if reader.member_of(k) == member)
-                    for _, ks in sink.groups
+                    for _, ks, values in sink.groups
+                    if value in values
                 ]
                 if any_of(counts) & neg(all_of(counts)):
                     return Witness(
@@ -295,7 +297,11 @@ def durability(pipeline: Pipeline, topic: str) -> Property:
             )
             for value in values:
                 told = any_of(c.acknowledged[value] & neg(_on_its_way(c, value)) for c in stage.clients)
-                if told & neg(any_of(p.committed_value(value, completing) for p in partitions)):
+                places = [[p] for p in partitions] if stage.fan_out else [partitions]
+                there = all_of(
+                    any_of(p.committed_value(value, completing) for p in place) for place in places
+                )
+                if told & neg(there):
                     return Witness(
                         "{who} was told that input {input} is in {topic}, and it is not",
                         who=stage.name,
@@ -370,27 +376,24 @@ def applicable(pipeline: Pipeline) -> Iterator[Property]:
 
 
 def _of_reader(pipeline: Pipeline, sink: ReaderSink) -> Iterator[Property]:
-    if len(sink.values) > 1:
+    if any(len(origin) > 1 for origin in sink.reader.origins):
         yield order(sink)
     if any(c.coordinator for stage in sink.stages for c in stage.clients):
         yield atomic_visibility(pipeline, sink)
         yield atomic_read(sink)
 
 
-class NotApplicable(ValueError):
-    """A property was asked for that says nothing about this pipeline."""
-
-
-def choose(pipeline: Pipeline) -> list[Property]:
-    """The properties a spec asks for (by bare or full name); without a list, all safety properties that apply, and
-    what `expect` names."""
+def choose(pipeline: Pipeline, wanted: Sequence[str] = ()) -> list[Property]:
+    """The properties a spec asks for (by bare or full name), and those `wanted` besides; without a list, all safety
+    properties that apply, and what `expect` names. Raises Refused."""
     spec = pipeline.spec
     every = list(applicable(pipeline))
     named = [*spec.properties, *(name for name, _ in spec.expect)]
     for name in named:
         base = name.split("@")[0]
         if base in DOCS and not any(_matches(p, name) for p in every):
-            raise NotApplicable(f"{name}: this pipeline has nothing that the property speaks of")
+            raise Refused(name, f"{name}: this pipeline has nothing that the property speaks of")
+    named += wanted
     if spec.properties:
         return [p for p in every if any(_matches(p, name) for name in named)]
     return [

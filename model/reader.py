@@ -8,7 +8,7 @@ from eoscheck.model import spec as spec_module
 from eoscheck.model.inputs import Written
 from eoscheck.model.language import Array, Component, Var, action
 from eoscheck.model.protocol import Kind
-from eoscheck.model.values import any_of, ite, maximum, minimum, say, when
+from eoscheck.model.values import all_of, any_of, ite, maximum, minimum, say, when
 
 
 class Reader(Component):
@@ -16,11 +16,13 @@ class Reader(Component):
 
     seen         how often each input was handed out, by partition, counted up to 2
     versions     the lookup version it was handed out with, one too high; 0: not yet
+    origins      inputs that were sent in this order: those of one producer, of one input partition
     undecided    a record was handed out whose transaction was open or aborted at that moment
     """
 
     def __init__(self, spec: spec_module.Reader, partitions: list[Written], sizes: dict[str, int]) -> None:
         self.name, self.spec, self.partitions, self.sizes = spec.name, spec, partitions, sizes
+        self.origins: list[list[int]] = []
 
     position = Var(lambda self: Array(range(self.sizes["log"] + 1), len(self.partitions)), durable=True)
     seen = Var(lambda self: Array(range(3), len(self.partitions) * (self.sizes["value"] + 1)), durable=True)
@@ -29,7 +31,9 @@ class Reader(Component):
     )
     mixed = Var(lambda self: Array(bool, self.sizes["value"] + 1), durable=True, ghost=True)
     last = Var(
-        lambda self: Array(range(self.sizes["value"] + 1), len(self.partitions)), durable=True, ghost=True
+        lambda self: Array(range(self.sizes["value"] + 1), len(self.partitions) * len(self.origins)),
+        durable=True,
+        ghost=True,
     )
     disorder = Var(lambda self: range(self.sizes["value"] + 1), durable=True, ghost=True)
     undecided = Var(lambda self: range(self.sizes["value"] + 1), durable=True, ghost=True)
@@ -60,8 +64,13 @@ class Reader(Component):
     def _take(self, partition: int, value: Any, source: Written, position: Any) -> None:
         cell = value + partition * (self.sizes["value"] + 1)
         self.seen[cell] = minimum(self.seen[cell] + 1, 2)
-        self.disorder = ite((value < self.last[partition]) & (self.disorder == 0), value, self.disorder)
-        self.last[partition] = maximum(self.last[partition], value)
+        for i, origin in enumerate(self.origins):
+            # Order is promised to the records of one sender, or of one input partition.
+            own = any_of(value == v for v in origin) if len(self.origins) > 1 else True
+            place = partition * len(self.origins) + i
+            early = all_of([own, value < self.last[place], self.disorder == 0])
+            self.disorder = ite(early, value, self.disorder)
+            self.last[place] = ite(own, maximum(self.last[place], value), self.last[place])
         if self.spec.isolation_level == "read_uncommitted":
             open_or_aborted = source.partition.outcome(position) != Kind.COMMIT
             self.undecided = ite(open_or_aborted & (self.undecided == 0), value, self.undecided)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from eoscheck.model.pipeline import Pipeline, Stage
 
 
+Group = tuple[str, list[int], list[int]]
+"""A place of a reader: its name, the partitions (by number) that belong to it, the inputs it is to get."""
+
+
 class Sink:
     """Where effects of inputs can be counted: a store, or what a reader was given of one group of partitions."""
 
@@ -42,32 +46,47 @@ def _pending(stage: Stage, value: int) -> Any:
 
 
 class ReaderSink(Sink):
-    def __init__(self, name: str, reader: Reader, stages: list[Stage], values: list[int]) -> None:
-        super().__init__(name, stages, values)
+    def __init__(self, name: str, reader: Reader, stages: list[Stage], groups: list[Group]) -> None:
+        super().__init__(name, stages, sorted({v for _, _, values in groups for v in values}))
         self.reader = reader
-        self.groups = _groups(reader, stages)
+        self.groups = groups
 
     def counts(self, value: int) -> list[tuple[str, Any]]:
         found = []
-        for label, partitions in self.groups:
-            total: Any = 0
-            for k in partitions:
-                total = total + self.reader.count(k, value)
-            found.append((label, total))
+        for label, partitions, values in self.groups:
+            if value in values:
+                total: Any = 0
+                for k in partitions:
+                    total = total + self.reader.count(k, value)
+                found.append((label, total))
         return found
 
     def hidden(self) -> Any:
         return any_of(source.partition.has_open_transaction() for source in self.reader.partitions)
 
 
-def _groups(reader: Reader, stages: list[Stage]) -> list[tuple[str, list[int]]]:
-    """Places of a reader's topics that each get every input: a topic, or with fan-out each of its partitions."""
-    found: dict[str, list[int]] = {}
-    for k, source in enumerate(reader.partitions):
-        topic = source.partition.topic.name
-        fan_out = any(topic in stage.topics and stage.fan_out for stage in stages)
-        found.setdefault(source.name if fan_out else topic, []).append(k)
-    return list(found.items())
+def _groups(pipeline: Pipeline, reader: Reader) -> list[Group]:
+    """Places of a reader's topics, each with the inputs it is to get: a topic, or with fan-out each partition."""
+    found: list[Group] = []
+    for topic in reader.spec.topics:
+        own = [k for k, source in enumerate(reader.partitions) if source.partition.topic.name == topic]
+        laid = [v for part in pipeline.laid.get(topic, ()) for v in part.values]
+        if laid:
+            found.append((topic, own, laid))
+        for stage in pipeline.stages:
+            if topic in stage.topics:
+                values = pipeline.inputs_of(
+                    [stage, *pipeline.upstream(topic=stage.source), *_feeding(pipeline, stage)]
+                )
+                places = [[k] for k in own] if stage.fan_out else [own]
+                found += [
+                    (reader.partitions[p[0]].name if stage.fan_out else topic, p, values) for p in places
+                ]
+    return found
+
+
+def _feeding(pipeline: Pipeline, stage: Stage) -> list[Stage]:
+    return pipeline.upstream(store=stage.store) if isinstance(stage.clients[0], Relay) else []
 
 
 class StoreSink(Sink):
@@ -86,8 +105,7 @@ def sinks(pipeline: Pipeline) -> list[Sink]:
         stages: list[Stage] = []
         for topic in reader.spec.topics:
             stages += [s for s in pipeline.upstream(topic=topic) if s not in stages]
-        laid = [v for t in reader.spec.topics for part in pipeline.laid.get(t, ()) for v in part.values]
-        found.append(ReaderSink(name, reader, stages, sorted({*pipeline.inputs_of(stages), *laid})))
+        found.append(ReaderSink(name, reader, stages, _groups(pipeline, reader)))
     for name, store in pipeline.stores.items():
         stages = [s for s in pipeline.upstream(store=store) if not isinstance(s.clients[0], Relay)]
         found.append(StoreSink(name, store, stages, pipeline.inputs_of(stages)))

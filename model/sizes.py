@@ -34,9 +34,9 @@ class Sizes:
         self.again = sum(spec.budget(f) for f in AGAIN)
         self.version = max((lookup.versions - 1 for lookup in spec.lookups), default=0)
         self.has_lookups = bool(spec.lookups)
-        self.offset = max([self.records(t.name) for t in spec.topics if self._is_source(t.name)], default=0)
         self.partitions = max((t.partitions for t in spec.topics), default=1)
         self.sharers = self._sharers()
+        self.offset = max([self.end(t.name) for t in spec.topics if self._is_source(t.name)], default=0)
         self.transactions = self.rounds() + self.anew + (1 if self.sharers == 1 else 3)
         self.txn = self.transactions * self.sharers
         epochs = (
@@ -71,12 +71,29 @@ class Sizes:
         per_fault = self.inputs if begins_anew or uncommitted else 1
         return self.inputs + self.anew * per_fault
 
+    def written(self, topic: str) -> bool:
+        """Somebody writes the topic."""
+        spec = self.spec
+        writers = any(p.to == topic for p in spec.producers) or any(topic in p.to for p in spec.processors)
+        return writers or any(s.relay_to == topic for s in spec.stores)
+
+    def transactional(self, topic: str) -> bool:
+        """Somebody writes the topic in transactions."""
+        spec = self.spec
+        return any(p.to == topic and p.config.transactional_id for p in spec.producers) or any(
+            topic in p.to and p.producer is not None and p.producer.transactional_id for p in spec.processors
+        )
+
+    def end(self, topic: str) -> int:
+        """The largest offset behind a record of one partition, control records included."""
+        if not self.written(topic):
+            return self.spec.topic(topic).records
+        return self.log(topic, self.transactional(topic))
+
     def records(self, topic: str) -> int:
         """Data records that one partition of a topic can get."""
         laid = self.spec.topic(topic).records
-        written = [p.name for p in self.spec.producers if p.to == topic]
-        written += [p.name for p in self.spec.processors if topic in p.to]
-        if not written and not any(s.relay_to == topic for s in self.spec.stores):
+        if not self.written(topic):
             return laid
         idempotent = all(p.config.idempotence for p in self.spec.producers if p.to == topic) and all(
             p.producer is not None and p.producer.idempotence for p in self.spec.processors if topic in p.to
@@ -100,7 +117,7 @@ class Sizes:
         """Records of a group's partition of `__consumer_offsets`."""
         if processor.offsets == "in-store":
             return 1
-        commits = self.rounds() + self.again
+        commits = self.rounds() + self.again + (2 * self.anew + 2 if processor.offsets == "auto" else 0)
         markers = self.rounds() + self.spec.budget("delayed-marker") + 1 + (2 if self.sharers > 1 else 0)
         return min(
             self.spec.bounds.log or commits + (markers if processor.offsets == "in-transaction" else 0), 60

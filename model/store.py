@@ -213,15 +213,15 @@ class Relay(Client):
 class Lookup(Component):
     """A value outside the pipeline that may change between two attempts at the same input."""
 
-    def __init__(self, spec: spec_module.Lookup, sizes: dict[str, int], recorded: bool) -> None:
-        self.name, self.spec, self.sizes, self.recorded = spec.name, spec, sizes, recorded
+    def __init__(self, spec: spec_module.Lookup, sizes: dict[str, int]) -> None:
+        self.name, self.spec, self.sizes = spec.name, spec, sizes
 
     version = Var(lambda self: range(self.spec.versions), durable=True)
     kept = Var(lambda self: Array(range(self.spec.versions + 1), self.sizes["value"] + 1), durable=True)
 
-    def ask(self, value: Any) -> Any:
-        """The answer for an input: of now, or the one that was recorded for it before."""
-        if not self.recorded:
+    def ask(self, value: Any, recorded: bool) -> Any:
+        """The answer for an input: of now, or (for whoever records) the one that was recorded for it before."""
+        if not recorded:
             return self.version
         before = self.kept[value]
         answer = ite(before == 0, self.version, before - 1)

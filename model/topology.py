@@ -48,6 +48,7 @@ def check_references(spec: Spec, sections: Sections) -> None:
     for store in spec.stores:
         _check_store(spec, store)
     _check_cycles(spec)
+    _check_company(spec, sections)
     _check_faults(spec)
     if not spec.processors and not spec.producers and not spec.readers:
         raise Problem((), "nothing to check: no producers, processors, consumers or readers")
@@ -233,6 +234,28 @@ def _check_cycles(spec: Spec) -> None:
         raise Problem(("topics", cycle[0]), f"cyclic topology: {' -> '.join(cycle)}") from None
 
 
+def _check_company(spec: Spec, sections: Sections) -> None:
+    """What two processors may not share, since the model tells them apart by it."""
+    for i, one in enumerate(spec.processors):
+        for other in spec.processors[:i]:
+            place: Place = (sections[one.name], one.name)
+            if one.store is not None and one.store == other.store:
+                raise Problem(
+                    place,
+                    f"{dotted(place)}: '{other.name}' writes store '{one.store}' too; give each its own",
+                )
+            if one.source == other.source and set(one.to) & set(other.to):
+                raise Problem(
+                    place,
+                    f"{dotted(place)}: '{other.name}' makes the same records from '{one.source}'; use two topics",
+                )
+            if one.consumer.group_id == other.consumer.group_id:
+                group = one.consumer.group_id
+                raise Problem(
+                    place, f"{dotted(place)}: '{other.name}' is in group '{group}' too; use instances"
+                )
+
+
 def _check_faults(spec: Spec) -> None:
     topics = _topic_names(spec)
     processes = [client.name for client in _clients(spec)]
@@ -323,6 +346,10 @@ def _faults_without_effect(spec: Spec) -> Iterator[str]:
         "no processor or consumer": not spec.processors and ("pause", "rebalance", "exception"),
         "no lookup is made": not any(p.lookup for p in spec.processors) and ("lookup-change",),
         "nothing is sent": not sending and ("delivery-timeout", "retriable-error"),
+        "nobody writes a topic": not sending and ("broker-failover", "isr-shrink"),
+        "nothing is sent, and auto commit is one step": not sending
+        and all(p.offsets == "auto" for p in spec.processors)
+        and ("lost-request", "lost-response", "delayed-request"),
     }
     for fault in spec.faults:
         for reason, names in reasons.items():

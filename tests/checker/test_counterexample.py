@@ -130,6 +130,11 @@ def step(**parts: Any) -> Any:
         (step(number=True), ":1: step 2: number must be a number"),
         (step(fault=[]), ":1: step 2: fault must be text or null"),
         (step(changes={"x": 1}), ":1: step 2: changes must give [from, to] for each variable"),
+        (step(observation={"groups": 1}), ":1: step 2: observation must give objects, by section and place"),
+        (
+            step(observation={"groups": {"a": None}}),
+            ":1: step 2: observation must give objects, by section and place",
+        ),
         (lambda data: data["steps"][2].pop("api"), ":1: step 3: api is missing"),
     ],
 )

@@ -119,7 +119,7 @@ def spec(path: str = "tiny.yaml", **changes: Any) -> Spec:
     )
 
 
-def build(spec: Spec, user_properties: Any = ()) -> Pipeline:
+def build(spec: Spec, user_properties: Any = (), wanted: Any = ()) -> Pipeline:
     sender = Sender(spec.topics[0].records)
     wanted = [p for p in properties(sender) if p.name in spec.properties]
     model = Model([sender], wanted, {f.name: f.budget for f in spec.faults})

@@ -66,6 +66,12 @@ def test_1_is_more_alarming_than_4(write: Write):
         (["explore"], "eoscheck explore: missing argument 'SPEC'"),
         (["explore", "a.yaml", "b"], "eoscheck explore: got unexpected extra argument (b)"),
         (["explore", "a.yaml", "--depth", "0"], "eoscheck explore: invalid value for '--depth'"),
+        (["explore", "a.yaml", "--seconds", "nan"], "'--seconds': nan is not a finite number"),
+        (["explore", "a.yaml", "--seconds", "inf"], "'--seconds': inf is not a finite number"),
+        (["explore", "a.yaml", "--properties", "exits.py"], "eoscheck: exits.py:1: SystemExit: 3"),
+        (["check", "a.yaml", "--junit", ""], "eoscheck check: '.' cannot be written"),
+        (["check", "a.yaml", "--junit", "a.yaml/out.xml"], "'a.yaml/out.xml' cannot be written"),
+        (["init", "."], "eoscheck init: '.' is a folder, not a file"),
         (["explore", "a.yaml", "--engine", "x"], "eoscheck explore: invalid value for '--engine'"),
         (["explore", "none.yaml"], "eoscheck: none.yaml:1: no such file"),
         (["explore", "bad.yaml"], "eoscheck: bad.yaml:2: unknown key 'lots 1'; did you mean 'lost'?"),
@@ -94,6 +100,7 @@ def test_2_bad_input_is_said_in_one_line(
 ):
     write("a", "lost: 0")
     write("bad", "lost: 0", "lots 1")
+    (tmp_path / "exits.py").write_text("raise SystemExit(3)\n")
     if arguments == ["check", "."]:
         (tmp_path / "empty").mkdir()
         monkeypatch.chdir(tmp_path / "empty")
@@ -102,9 +109,18 @@ def test_2_bad_input_is_said_in_one_line(
     assert out == "" and line in err and err.count("\n") == 1
 
 
-def test_2_a_file_that_cannot_be_written(write: Write, capsys: Capture):
-    assert run(["check", write("a", "lost: 0"), "--junit", "a.yaml/out.xml"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+def test_2_a_file_that_cannot_be_written_is_called_by_its_name(write: Write, world: Path, capsys: Capture):
+    run(["explore", write("a", "lost: 1")])
+    (world / "folder").mkdir()
+    assert run(["show", ".eoscheck/a/no-duplicates@shelf.json", "-o", "folder"]) == 2
+    assert capsys.readouterr().err == "eoscheck: folder: Is a directory\n"
+
+
+def test_a_check_works_where_the_system_does_not_say_which_cores_are_ours(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    assert run(["check", write("a", "lost: 0")]) == 0
 
 
 def raising(error: Exception) -> Callable[..., Any]:

@@ -55,3 +55,9 @@ def test_every_word_can_be_explained_and_is_listed():
         for entry in kind():
             assert entry.name.split()[-1] in listed
             assert len(entry_text(entry.name.split()[0], Style())) > len(entry.name)
+
+
+def test_the_list_keeps_names_whole_and_says_where_it_cut():
+    lines = list_text(Style(width=60)).splitlines()
+    line = next(line for line in lines if line.startswith("  no-hanging-transaction  "))
+    assert line.endswith("…") and len(line) == 60
