@@ -8,7 +8,7 @@ from typing import Any
 
 from eoscheck.model import spec as spec_module
 from eoscheck.model.client import Client
-from eoscheck.model.faults import Crashes
+from eoscheck.model.faults import Crashes, may_hit, scope
 from eoscheck.model.groups import GroupCoordinator
 from eoscheck.model.inputs import Input, Laid, Written
 from eoscheck.model.language import Action, Component, Model
@@ -166,31 +166,9 @@ def build(
         budgets,
         spec.bounds.faults,
         late,
-        lambda action: _may_hit(pipeline, action),
+        lambda action: may_hit(pipeline, action),
     )
     return pipeline
-
-
-def _may_hit(pipeline: Pipeline, action: Action) -> bool:
-    """A fault happens only where the spec lets it (`where`)."""
-    fault = next((f for f in pipeline.spec.faults if f.name == action.info.fault), None)
-    return fault is None or not fault.where or bool(set(fault.where) & _names(pipeline, action))
-
-
-def _names(pipeline: Pipeline, action: Action) -> set[str]:
-    """The names in the spec of those whom an action concerns: processes, topics, lookups."""
-    names: set[str] = set()
-    for part in (action.component, *action.arguments):
-        if isinstance(part, Partition):
-            names.add(part.topic.name)
-        elif isinstance(part, Lookup):
-            names.add(part.name)
-        for stage in pipeline.stages:
-            own = [*stage.clients, *(w for c in stage.clients for w in c.wires)]
-            own += [p for c in stage.clients for p in (c.coordinator, getattr(c, "group", None)) if p]
-            if any(part is one for one in own):
-                names.add(_scope(stage))
-    return names
 
 
 class _Builder:
@@ -428,7 +406,7 @@ class _Builder:
         """Everything, in the order in which states are laid out and actions are tried."""
         p, spec = self.pipeline, self.spec
         stages = {stage.name: stage for stage in p.stages}
-        crashing = [c for s in stages.values() for c in s.clients if spec.budget("crash", _scope(s))]
+        crashing = [c for s in stages.values() for c in s.clients if spec.budget("crash", scope(s))]
         _rename_stores(p)
         return [
             *p.clients,
@@ -442,10 +420,6 @@ class _Builder:
             *p.readers.values(),
             Crashes(crashing),
         ]
-
-
-def _scope(stage: Stage) -> str:
-    return stage.store.name if stage.store is not None and isinstance(stage.clients[0], Relay) else stage.name
 
 
 def _rename_stores(pipeline: Pipeline) -> None:

@@ -35,7 +35,7 @@ processors:
 
 # Consumers whose processing is the effect.
 # consumers:
-#   billing: {from: orders, config: {enable.auto.commit: false}, offsets: after-processing, store: ledger}
+#   billing: {from: orders, config: {enable.auto.commit: false}, offsets: after-processing}
 
 # Who looks at the end. Mind Kafka's default, read_uncommitted.
 # readers:

@@ -116,7 +116,7 @@ MUTATIONS: list[Mutation] = [
         "partition.py",
         "delivery/producer-idempotent.yaml",
         "order",
-        (("        if same_epoch & (last != 0) & (sequence != last):\n", "        if False:\n"),),
+        (("        if same_epoch & (sequence != last):\n", "        if False:\n"),),
     ),
     Mutation(
         "a leader takes older producer epochs",
