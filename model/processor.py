@@ -375,13 +375,14 @@ class Processor(Client):
         """Stop working on the record in hand; join again if the group has moved on, else go back to the
         offset."""
         self.finish()
-        removed = (self.group.members[self.index] == Membership.OUT) | (
-            self.generation != self.group.generation
-        )
-        if removed:
+        if self._replaced():
             self._join()
         else:
             self._seek()
+
+    def _replaced(self) -> Any:
+        """The group has gone on without it."""
+        return (self.group.members[self.index] == Membership.OUT) | (self.generation != self.group.generation)
 
     def _seek(self) -> None:
         for k in range(len(self.inputs)):
@@ -391,10 +392,7 @@ class Processor(Client):
     def aborted(self) -> None:
         if self.spec.after_abort == "continue":
             self.finish()
-            removed = (self.group.members[self.index] == Membership.OUT) | (
-                self.generation != self.group.generation
-            )
-            if removed:
+            if self._replaced():
                 self._join()
             else:
                 say(f"{self.name} goes on polling: its position is not rewound (KAFKA-17582)")
