@@ -6,6 +6,7 @@ source; what survives a crash of it is a matter of configuration.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from eoscheck.model import spec as spec_module
@@ -18,7 +19,7 @@ from eoscheck.model.spec import Switches
 from eoscheck.model.values import all_of, any_of, ite, neg, one_of, say, when
 
 
-class Sender(Client):
+class Sender(Client, ABC):
     """Base: inputs `first`.. are its records, in this order."""
 
     def __init__(
@@ -52,9 +53,9 @@ class Sender(Client):
             self.at = At.POLL
             self.next = self.saved
 
+    @abstractmethod
     def holds(self, value: int) -> Any:
         """It is sending `value` right now."""
-        raise NotImplementedError
 
     def pending(self, value: int) -> Any:
         """It will still send `value`, or send it again."""

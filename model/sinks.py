@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from eoscheck.model.processor import Processor
@@ -17,15 +18,15 @@ Group = tuple[str, list[int], list[int]]
 """A place of a reader: its name, the partitions (by number) that belong to it, the inputs it is to get."""
 
 
-class Sink:
+class Sink(ABC):
     """Where effects of inputs can be counted: a store, or what a reader was given of one group of partitions."""
 
     def __init__(self, name: str, stages: list[Stage], values: list[int]) -> None:
         self.name, self.stages, self.values = name, stages, values
 
+    @abstractmethod
     def counts(self, value: int) -> list[tuple[str, Any]]:
         """(where, how often, up to 2), for every place that is to have the effect of `value`."""
-        raise NotImplementedError
 
     def hidden(self) -> Any:
         """Something at the sink is withheld by an open transaction."""
