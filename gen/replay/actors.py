@@ -1,0 +1,418 @@
+"""Raw actors: clients and readers whose every request is made here, when the trace says and with the trace's numbers.
+
+A call is one step of a trace: it sends one request, compares the answer with what the model predicted, and notes both
+in the timeline. What the network does to a request needs no network: one that is lost is not sent, an answer that is
+lost is not used, one that comes late is sent late, from a connection that outlives its client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from eoscheck.gen.replay.outcome import CannotForce, Diverged
+from eoscheck.gen.replay.speech import Fetched, until
+from eoscheck.gen.replay.wire import Batch, Connection, error_name
+
+if TYPE_CHECKING:
+    from eoscheck.gen.replay.groups import Group
+    from eoscheck.gen.replay.run import Run
+
+
+def text(value: int, version: int | None) -> bytes:
+    """The content of a record: the input, and the version of the lookup where there is one.
+
+    >>> text(1, None), text(1, 2)
+    (b'1', b'1 v2')
+    """
+    return str(value).encode() if version is None else f"{value} v{version}".encode()
+
+
+def parsed(content: bytes | None) -> tuple[int, int | None]:
+    """The input and version in a record. The reverse of `text`."""
+    value, _, version = (content or b"0").decode().partition(" v")
+    return int(value), int(version) if version else None
+
+
+class Actor:
+    """Something that makes calls. Its connections are its own and break with it."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self.run, self.name = run, name
+        self._connections: dict[Any, Connection] = {}
+
+    def connection(self, purpose: str = "") -> Connection:
+        """A connection to the broker, opened when it is first needed."""
+        if purpose not in self._connections:
+            self._connections[purpose] = self.run.connect(self.name)
+        return self._connections[purpose]
+
+    def disconnect(self) -> None:
+        """Close every connection."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def note(self, line: str) -> None:
+        self.run.timeline.note(self.name, line)
+
+    def differs(self, what: str, model: Any, real: Any) -> Diverged:
+        """What is raised when a step goes otherwise than predicted."""
+        self.note(f"!! {what}: predicted {model}, got {real}")
+        return Diverged(self.run.timeline.step, f"{self.name}: {what}", model, real)
+
+    def agree(self, what: str, model: Any, real: Any) -> None:
+        """Compare a prediction. Raises Diverged."""
+        if model != real:
+            raise self.differs(what, model, real)
+
+    # -- looking at logs
+
+    def _fetched(self, partition: str, offset: int, isolation: str) -> tuple[Fetched, Batch]:
+        place = self.run.place(partition)
+
+        def there() -> tuple[Fetched, Batch] | None:
+            fetched = self.run.speech.fetch(self.connection(), place, offset, isolation)
+            at = next((b for b in fetched.batches if b.offset <= offset <= b.last_offset), None)
+            if fetched.error != "NONE":
+                raise self.differs(f"Fetch {partition} at {offset}", "NONE", fetched.error)
+            return (fetched, at) if at else None
+
+        try:
+            found: tuple[Fetched, Batch] = until(f"a record at offset {offset} of {partition}", there, 1.0)
+        except CannotForce:
+            raise self.differs(
+                f"Fetch {partition}", f"a record at offset {offset}", "nothing there"
+            ) from None
+        return found
+
+    def _handed_out(self, partition: str, offset: int, isolation: str) -> tuple[int, int | None] | None:
+        """What a consumer at this offset is given: input and version, or None for what it skips."""
+        fetched, at = self._fetched(partition, offset, isolation)
+        if at.control or (isolation == "read_committed" and fetched.outcome(at) != "COMMIT"):
+            return None
+        return parsed(at.records[offset - at.offset][1])
+
+    def _reads(self, partition: str, offset: int, isolation: str, gives: int, version: int | None) -> None:
+        found = self._handed_out(partition, offset, isolation)
+        self.note(f"Fetch {partition} at {offset} -> {'skipped' if found is None else f'input {found[0]}'}")
+        self.agree(f"record at offset {offset} of {partition}", gives, found and found[0])
+        if version is not None:
+            self.agree(f"version of input {gives}", version, found and found[1])
+
+    def _skips(self, partition: str, offset: int, isolation: str) -> None:
+        found = self._handed_out(partition, offset, isolation)
+        self.note(f"Fetch {partition} at {offset} -> {'skipped' if found is None else f'input {found[0]}'}")
+        self.agree(f"record at offset {offset} of {partition}", "skipped", found or "skipped")
+
+
+class Client(Actor):
+    """A producing application or a processor.
+
+    transactional_id   on the cluster, or None
+    idempotence        whether it has a producer id
+    acks               "0", "1" or "all"
+    isolation          isolation.level of its consumer
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        name: str,
+        *,
+        transactional_id: str | None = None,
+        idempotence: bool = True,
+        acks: str = "all",
+        isolation: str = "read_uncommitted",
+        timeout: int = 60_000,
+    ) -> None:
+        super().__init__(run, name)
+        self.transactional_id, self.idempotence, self.acks = transactional_id, idempotence, acks
+        self.isolation, self.timeout = isolation, timeout
+        self.group: Group | None = None
+        self.plain_id: int | None = None
+        self._kept: dict[str, tuple[Any, Connection, str]] = {}
+
+    # -- producer ids
+
+    @property
+    def producer_id(self) -> int:
+        if self.transactional_id is not None:
+            return self.run.producer_ids[self.transactional_id]
+        if not self.idempotence:
+            return -1
+        if self.plain_id is None:
+            answer = self.connection().call(self.run.speech.init_producer_id(None, self.timeout))
+            self.plain_id = answer.producer_id
+            self.note(f"InitProducerId -> producer id {self.plain_id}")
+        return self.plain_id
+
+    def init_producer_id(self, *, answers: str, now: int | None = None, bumping: int | None = None) -> None:
+        """initTransactions(), or with `bumping` the epoch that it asks to be raised (KIP-360)."""
+        assert self.transactional_id is not None
+        own = (-1, -1) if bumping is None else (self.producer_id, bumping)
+        request = self.run.speech.init_producer_id(self.transactional_id, self.timeout, *own)
+        answer = self.connection().call(request)
+        error = error_name(answer.error_code)
+        self.note(
+            f"InitProducerId{'' if bumping is None else f' epoch {bumping}'} -> {error}, {answer.producer_epoch}"
+        )
+        self.run.answered(self, "InitProducerId", answers, error)
+        if error == "NONE":
+            self.run.has_producer_id(self.transactional_id, answer.producer_id)
+        if now is not None:
+            self.agree("epoch that InitProducerId gives", now, int(answer.producer_epoch))
+
+    # -- requests
+
+    def _ask(
+        self,
+        what: str,
+        request: Any,
+        read: Callable[[Any], tuple[str, dict[str, Any]]],
+        expected: dict[str, Any],
+    ) -> None:
+        """Send a request now and compare error and other results."""
+        self._compare(what, read(self.connection().call(request)), expected)
+
+    def _compare(self, what: str, result: tuple[str, dict[str, Any]], expected: dict[str, Any]) -> None:
+        error, found = result
+        shown = "".join(f", {k} {v}" for k, v in found.items()) if error == "NONE" else ""
+        self.note(f"{what} -> {error}{shown}")
+        self.run.answered(self, what, expected.pop("answers", "NONE"), error)
+        for name, value in expected.items():
+            self.agree(f"{name} that {what} answers", value, found.get(name))
+
+    def add_partitions(self, *partitions: str, epoch: int, answers: str) -> None:
+        """AddPartitionsToTxn."""
+        self._ask(*self._add_partitions(*partitions, epoch=epoch), {"answers": answers})
+
+    def _add_partitions(self, *partitions: str, epoch: int) -> Any:
+        places = [self.run.place(p) for p in partitions]
+        request = self.run.speech.add_partitions(self._id(), self.producer_id, epoch, places)
+        return f"AddPartitionsToTxn {', '.join(partitions)} epoch {epoch}", request, _added
+
+    def add_offsets(self, *, epoch: int, answers: str) -> None:
+        """AddOffsetsToTxn."""
+        self._ask(*self._add_offsets(epoch=epoch), {"answers": answers})
+
+    def _add_offsets(self, *, epoch: int) -> Any:
+        request = self.run.speech.add_offsets(self._id(), self.producer_id, epoch, self._group().id)
+        return f"AddOffsetsToTxn epoch {epoch}", request, _error
+
+    def produce(
+        self,
+        partition: str,
+        value: int,
+        *,
+        version: int | None = None,
+        sequence: int = -1,
+        epoch: int = -1,
+        **expected: Any,
+    ) -> None:
+        """Produce of one input. With acks=0 no answer comes; that the broker has handled it is known when it
+        has answered the next request on the connection."""
+        what, request, read = self._produce(partition, value, version=version, sequence=sequence, epoch=epoch)
+        if self.acks != "0":
+            self._ask(what, request, read, expected)
+            return
+        connection = self.connection()
+        connection.send_only(request)
+        connection.call(self.run.speech.metadata([self.run.place(partition).topic]))
+        self.note(f"{what} -> no answer is expected")
+
+    def _produce(
+        self,
+        partition: str,
+        value: int,
+        *,
+        version: int | None = None,
+        sequence: int = -1,
+        epoch: int = -1,
+    ) -> Any:
+        request = self.run.speech.produce(
+            self.run.place(partition),
+            text(value, version),
+            transactional_id=self.transactional_id,
+            acks=self.acks,
+            producer_id=self.producer_id,
+            epoch=epoch,
+            sequence=sequence,
+        )
+        numbers = f" sequence {sequence} epoch {epoch}" if self.idempotence else ""
+        return f"Produce {partition} input {value}{numbers}", request, _produced
+
+    def send_offset(self, partition: str, offset: int, *, generation: int, epoch: int, answers: str) -> None:
+        """TxnOffsetCommit; generation 0: without group metadata."""
+        asked = self._send_offset(partition, offset, generation=generation, epoch=epoch)
+        self._ask(*asked, {"answers": answers})
+
+    def _send_offset(self, partition: str, offset: int, *, generation: int, epoch: int) -> Any:
+        group = self._group()
+        member, real = group.credentials(self, generation)
+        request = self.run.speech.txn_offset_commit(
+            self._id(), self.producer_id, epoch, group.id, member, real, self.run.place(partition), offset
+        )
+        what = f"TxnOffsetCommit {partition} offset {offset} generation {generation} epoch {epoch}"
+        return what, request, _offset_stored
+
+    def commit_offset(self, partition: str, offset: int, *, generation: int, answers: str) -> None:
+        """OffsetCommit."""
+        self._ask(*self._commit_offset(partition, offset, generation=generation), {"answers": answers})
+
+    def _commit_offset(self, partition: str, offset: int, *, generation: int) -> Any:
+        group = self._group()
+        member, real = group.credentials(self, generation)
+        request = self.run.speech.offset_commit(group.id, member, real, self.run.place(partition), offset)
+        return f"OffsetCommit {partition} offset {offset} generation {generation}", request, _offset_stored
+
+    def commit_transaction(self, *, epoch: int, answers: str, now: int | None = None) -> None:
+        """EndTxn(commit)."""
+        self._end(self._commit_transaction(epoch=epoch), answers, now)
+
+    def abort_transaction(self, *, epoch: int, answers: str, now: int | None = None) -> None:
+        """EndTxn(abort)."""
+        self._end(self._abort_transaction(epoch=epoch), answers, now)
+
+    def _end(self, asked: Any, answers: str, now: int | None) -> None:
+        expected = {"answers": answers} | ({} if now is None else {"epoch": now})
+        self._ask(*asked, expected)
+
+    def _commit_transaction(self, *, epoch: int) -> Any:
+        return self._end_transaction(epoch, True)
+
+    def _abort_transaction(self, *, epoch: int) -> Any:
+        return self._end_transaction(epoch, False)
+
+    def _end_transaction(self, epoch: int, commit: bool) -> Any:
+        request = self.run.speech.end_transaction(self._id(), self.producer_id, epoch, commit)
+        return f"EndTxn({'commit' if commit else 'abort'}) epoch {epoch}", request, _ended
+
+    # -- what the network does
+
+    def keeps_back(self, wire: str, verb: str, *arguments: Any, **sent: Any) -> None:
+        """The client gives up on a request that is still on its way: its bytes are kept, to be sent late."""
+        what, request, read = getattr(self, f"_{verb}")(*arguments, **sent)
+        self._kept[wire] = (request, self.run.connect(self.name), what), read  # type: ignore[assignment]
+        self.note(f"{what}: on its way for a long time; {self.name} gives up on it")
+
+    def delivers_late(self, wire: str, **expected: Any) -> None:
+        """What was kept back arrives. Nobody hears the answer, but it is compared all the same."""
+        (request, connection, what), read = self._kept.pop(wire)  # type: ignore[misc]
+        if self.acks == "0" and what.startswith("Produce"):
+            connection.send_only(request)
+            connection.call(self.run.speech.metadata([]))
+            self.note(f"late: {what} -> no answer is expected")
+        else:
+            self._compare(f"late: {what}", read(connection.call(request)), expected)
+        connection.close()
+
+    def is_refused(self, api: str, error: str) -> None:
+        """The client is answered an error without the broker being asked: nothing is sent, nothing changes there."""
+        self.note(f"{api} -> {error} (answered in the broker's place)")
+
+    # -- life and death
+
+    def crashes(self) -> None:
+        """SIGKILL: the sockets are closed, what it knew is gone."""
+        self.note("killed")
+        self.disconnect()
+        self.plain_id = None
+        self.run.crashed(self)
+
+    def starts(self) -> None:
+        """Started again; without transactional.id it will ask for another producer id."""
+        self.note("started again")
+        self.plain_id = None
+
+    def closes(self) -> None:
+        """Closes its clients in an orderly way."""
+        self.note("closes")
+        self.plain_id = None
+        self.disconnect()
+        self.run.crashed(self)
+
+    # -- consuming
+
+    def polls(self, partition: str, offset: int, *, gives: int, version: int | None = None) -> None:
+        """poll() hands out the record at an offset."""
+        self._reads(partition, offset, self.isolation, gives, version)
+
+    def skips(self, partition: str, offset: int) -> None:
+        """poll() passes over what lies at an offset: a control record, or something aborted."""
+        self._skips(partition, offset, self.isolation)
+
+    def fetches_offset(self, partition: str, *, stable: bool, gives: int | None) -> None:
+        """OffsetFetch."""
+        found = self._group().committed([partition], stable, self.connection())[partition]
+        self.note(f"OffsetFetch {partition} -> {found}")
+        self.agree(f"committed offset of {partition}", gives, found)
+
+    def resets(self, partition: str, reset: str, *, gives: int) -> None:
+        """auto.offset.reset, where nothing is committed."""
+        place = self.run.place(partition)
+        found = self.run.speech.list_offset(self.connection(), place, reset, self.isolation)
+        self.note(f"ListOffsets {partition} {reset} -> {found}")
+        self.agree(f"{reset} offset of {partition}", gives, found)
+
+    def reads_position(self, partition: str, *, gives: int | None) -> None:
+        """The last committed record of the partition in which a producer keeps its source position."""
+        place = self.run.place(partition)
+        fetched = self.run.speech.fetch(self.connection(), place, 0, "read_committed")
+        data = [b for b in fetched.batches if not b.control and fetched.outcome(b) == "COMMIT"]
+        found = parsed(data[-1].records[-1][1])[0] if data else None
+        self.note(f"last committed record of {partition} -> {found}")
+        self.agree(f"last committed record of {partition}", gives, found)
+
+    def _id(self) -> str:
+        assert self.transactional_id is not None
+        return self.transactional_id
+
+    def _group(self) -> Group:
+        assert self.group is not None
+        return self.group
+
+
+class Reader(Actor):
+    """A consumer at the end of the pipeline, and what it was given so far, by partition."""
+
+    def __init__(self, run: Run, name: str, isolation: str) -> None:
+        super().__init__(run, name)
+        self.isolation = isolation
+        self.given: dict[str, list[int]] = {}
+
+    def reads(self, partition: str, offset: int, *, gives: int, version: int | None = None) -> None:
+        """poll() hands out the record at an offset."""
+        self._reads(partition, offset, self.isolation, gives, version)
+        self.given.setdefault(partition, []).append(gives)
+
+    def skips(self, partition: str, offset: int) -> None:
+        """poll() passes over what lies at an offset."""
+        self._skips(partition, offset, self.isolation)
+
+
+# -- reading answers: the error, and what else is compared
+
+
+def _error(answer: Any) -> tuple[str, dict[str, Any]]:
+    return error_name(answer.error_code), {}
+
+
+def _added(answer: Any) -> tuple[str, dict[str, Any]]:
+    results = answer.results_by_topic_v3_and_below
+    errors = [error_name(p.partition_error_code) for topic in results for p in topic.results_by_partition]
+    return next((e for e in errors if e != "NONE"), "NONE"), {}
+
+
+def _produced(answer: Any) -> tuple[str, dict[str, Any]]:
+    found = answer.responses[0].partition_responses[0]
+    return error_name(found.error_code), {"offset": int(found.base_offset)}
+
+
+def _offset_stored(answer: Any) -> tuple[str, dict[str, Any]]:
+    return error_name(answer.topics[0].partitions[0].error_code), {}
+
+
+def _ended(answer: Any) -> tuple[str, dict[str, Any]]:
+    epoch = getattr(answer, "producer_epoch", None)
+    return error_name(answer.error_code), {} if epoch is None else {"epoch": int(epoch)}

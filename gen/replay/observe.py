@@ -1,0 +1,112 @@
+"""What an outsider sees of a cluster and its stores, in the words of a trace's observation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from eoscheck.gen.replay.actors import Actor, parsed
+from eoscheck.gen.replay.wire import Batch
+
+if TYPE_CHECKING:
+    pass
+
+
+def _shown(batch: Batch) -> Any:
+    return batch.control or parsed(batch.records[0][1])[0]
+
+
+def outcome(batch: Batch, log: Sequence[Batch]) -> str:
+    """COMMIT, ABORT, or "data" while undecided: the first marker of the batch's producer behind it."""
+    if batch.control or not batch.transactional:
+        return "COMMIT"
+    markers = (b.control for b in log if b.control and b.producer_id == batch.producer_id and b.offset > batch.offset)
+    return next(markers, "data")
+
+
+class Observer(Actor):
+    """Somebody who only looks."""
+
+    def partition(self, name: str) -> dict[str, Any]:
+        """Log, outcomes, high watermark and LSO of a partition. `committed`: what read_committed is given.
+
+        What became of a record is said by the first marker of its producer behind it; up to the LSO the broker says it
+        a second time, in the list of aborted transactions. Raises Diverged where the two disagree.
+        """
+        place = self.run.place(name)
+        log = self.run.speech.fetch(self.connection(), place, 0, "read_uncommitted")
+        stable = self.run.speech.fetch(self.connection(), place, 0, "read_committed")
+        outcomes = [outcome(b, log.batches) for b in log.batches]
+        for batch in stable.batches:
+            if batch.control is None:
+                known = outcomes[log.batches.index(batch)]
+                self.agree(f"outcome of offset {batch.offset} of {name}", known, stable.outcome(batch))
+        data = [(b, known) for b, known in zip(log.batches, outcomes, strict=True) if b.control is None]
+        return {
+            "records": [_shown(b) for b in log.batches],
+            "outcomes": outcomes,
+            "versions": [parsed(b.records[0][1])[1] for b in log.batches if b.control is None],
+            "high_watermark": log.high_watermark,
+            "last_stable_offset": stable.last_stable_offset,
+            "committed": [_shown(b) for b, known in data if known == "COMMIT"],
+            "open": [_shown(b) for b, known in data if known == "data"],
+        }
+
+    def group(self, name: str) -> dict[str, Any]:
+        """Committed offsets by number of the input partition, and which of them have one pending."""
+        group = self.run.groups[name]
+        offsets, _ = group.offsets(group.reads, False, self.connection())
+        _, pending = group.offsets(group.reads, True, self.connection())
+        return {
+            "committed": {str(k): offsets[p] for k, p in enumerate(group.reads)},
+            "pending": [k for k, p in enumerate(group.reads) if p in pending],
+        }
+
+    def transaction(self, name: str) -> dict[str, Any]:
+        """State and epoch of a transactional.id."""
+        state, epoch = self.run.transactions[name].state()
+        return {"state": state, "epoch": epoch}
+
+    def store(self, name: str) -> dict[str, Any]:
+        """Rows of a store, and the offsets that it keeps."""
+        return dict(self.run.stores[name].database.observe())
+
+    def reader(self, name: str) -> dict[str, Any]:
+        """What a reader was given, by partition, each input at most twice, as the model counts."""
+        given = self.run.readers[name].given
+        return {
+            part: [v for v in sorted(set(values)) for _ in range(min(values.count(v), 2))]
+            for part, values in given.items()
+        }
+
+    def all_of(self, predicted: Mapping[str, Any]) -> dict[str, Any]:
+        """The observation, of the things that a predicted one speaks of."""
+        ways = {
+            "partitions": self.partition,
+            "groups": self.group,
+            "transactions": self.transaction,
+            "stores": self.store,
+            "readers": self.reader,
+        }
+        return {
+            section: {name: self._only(ways[section](name), wanted) for name, wanted in places.items()}
+            for section, places in predicted.items()
+        }
+
+    def _only(self, seen: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: seen.get(key, []) for key in wanted}
+
+
+def differences(predicted: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]:
+    """What is not as predicted, one line each.
+
+    >>> differences({"stores": {"ledger": {"rows": [1]}}}, {"stores": {"ledger": {"rows": [1, 1]}}})
+    ['stores ledger rows: the model says [1], Kafka says [1, 1]']
+    """
+    return [
+        f"{section} {name} {key}: the model says {value}, Kafka says {seen[section][name][key]}"
+        for section, places in predicted.items()
+        for name, wanted in places.items()
+        for key, value in wanted.items()
+        if seen[section][name][key] != value
+    ]
