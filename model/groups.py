@@ -164,7 +164,9 @@ class GroupCoordinator(Component):
         each=lambda self: [(p.wires[0],) for p in self.processes if p.in_transaction_offsets],
     )
     def commit_transactional(self, wire: Wire) -> None:
-        """TxnOffsetCommit: a record of the transaction, pending until its marker."""
+        """TxnOffsetCommit: a record of the transaction, pending until its marker. The transaction is verified (or
+        the offsets topic added to it) before the group is asked (`GroupCoordinatorService.commitTransactionalOffsets`,
+        before 4.0 `GroupCoordinator.handleTxnCommitOffsets`)."""
         self._commit_transactional(wire, CURRENT)
 
     @action(
@@ -182,10 +184,6 @@ class GroupCoordinator(Component):
         wire.arrives(slot, Api.TXN_OFFSET_COMMIT)
         request, process = wire.message(slot), self._process(wire)
         assert process.coordinator is not None
-        if self._refuses(process, request.generation):
-            say(f"{self.name} refuses the offsets of {process.name}: ILLEGAL_GENERATION")
-            wire.answer(slot, Error.ILLEGAL_GENERATION)
-            return
         pid = request.pid
         ongoing = (self.offsets.first[pid] != 0) & (self.offsets.epochs[pid] == request.epoch + 1)
         if not ongoing:
@@ -197,6 +195,11 @@ class GroupCoordinator(Component):
                 )
                 wire.answer(slot, refused)
                 return
+        if self._refuses(process, request.generation):
+            # Its partition of the offsets topic has become part of the transaction by now (transaction.version 2).
+            say(f"{self.name} refuses the offsets of {process.name}: ILLEGAL_GENERATION")
+            wire.answer(slot, Error.ILLEGAL_GENERATION)
+            return
         if self.offsets.write_offset(process, request, transactional=True):
             say(
                 f"{self.name} holds offset {request.offset} for partition {request.key}"

@@ -24,6 +24,7 @@ _SINCE: dict[str, tuple[tuple[int, ...], str, str]] = {
     "verify_produce": ((3, 6), "transaction.partition.verification.enable", "KIP-890"),
     "verify_txn_offsets": ((3, 7), "verify.txn.offsets", "KAFKA-15449"),
     "strict_marker_epoch": ((4, 2), "strict.marker.epoch", "KIP-1228"),
+    "concurrent_first": ((4, 0), "concurrent.first", "KAFKA-18660"),
 }
 
 _MINORS = {0: range(11, 12), 1: range(0, 2), 2: range(0, 9), 3: range(0, 10), 4: range(0, 100)}

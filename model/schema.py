@@ -59,6 +59,7 @@ class KafkaShape(Shape):
     transaction_partition_verification_enable: bool | None = None
     verify_txn_offsets: bool | None = None
     strict_marker_epoch: bool | None = None
+    concurrent_first: bool | None = None
 
 
 class TopicShape(Shape):

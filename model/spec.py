@@ -205,6 +205,8 @@ class Switches:
     verify_produce           KIP-890 part 1 (KAFKA-14402)
     verify_txn_offsets       KAFKA-15449
     strict_marker_epoch      KIP-1228 (KAFKA-19446, KAFKA-19999)
+    concurrent_first         KAFKA-18660: a coordinator that is completing a transaction says so
+                             (CONCURRENT_TRANSACTIONS) before it looks at the epoch of a request
     """
 
     transaction_version: Literal[0, 1, 2] = 0
@@ -215,6 +217,7 @@ class Switches:
     verify_produce: bool = True
     verify_txn_offsets: bool = True
     strict_marker_epoch: bool = False
+    concurrent_first: bool = False
 
     @property
     def tv2(self) -> bool:

@@ -226,6 +226,8 @@ class TransactionCoordinator(Component):
 
     def _add_checked(self, wire: Wire, slot: int, wanted: dict[Partition, Any], what: str) -> None:
         request = wire.message(slot)
+        if self.switches.concurrent_first:
+            when(neg(self.preparing()))
         if request.epoch != self.epoch:
             say(f"{self.name} refuses epoch {request.epoch}: PRODUCER_FENCED")
             wire.answer(slot, Error.PRODUCER_FENCED)
@@ -248,6 +250,8 @@ class TransactionCoordinator(Component):
     def _verify(self, partition: Partition, epoch: Any, verify: bool) -> Any:
         if not self.switches.tv2 and not verify:
             return Error.NONE
+        if self.switches.tv2 and self.switches.concurrent_first:
+            when(neg(self.preparing()))
         if epoch != self.epoch:
             return Error.INVALID_PRODUCER_EPOCH
         when(neg(self.preparing()))
@@ -309,6 +313,8 @@ class TransactionCoordinator(Component):
     def _end_bumping(self, wire: Wire, result: Api, slot: int) -> None:
         """Transaction version 2 (KIP-890 part 2): every EndTxn bumps the epoch, so a stale one is recognised;
         a request one epoch behind is a retry of the one that bumped it."""
+        if self.switches.concurrent_first:
+            when(neg(self.preparing()))
         request = wire.message(slot)
         commit = result == Api.COMMIT
         retry = request.epoch + 1 == self.epoch

@@ -147,16 +147,18 @@ class Client(Actor):
             self.note(f"InitProducerId -> producer id {self.plain_id}")
         return self.plain_id
 
+    def _init_producer_id(self, *, bumping: int | None = None) -> Any:
+        own = (-1, -1) if bumping is None else (self.producer_id, bumping)
+        request = self.run.speech.init_producer_id(self.transactional_id, self.timeout, *own)
+        return f"InitProducerId{'' if bumping is None else f' epoch {bumping}'}", request, _error
+
     def init_producer_id(self, *, answers: str, now: int | None = None, bumping: int | None = None) -> None:
         """initTransactions(), or with `bumping` the epoch that it asks to be raised (KIP-360)."""
         assert self.transactional_id is not None
-        own = (-1, -1) if bumping is None else (self.producer_id, bumping)
-        request = self.run.speech.init_producer_id(self.transactional_id, self.timeout, *own)
+        what, request, _ = self._init_producer_id(bumping=bumping)
         answer = self.connection().call(request)
         error = error_name(answer.error_code)
-        self.note(
-            f"InitProducerId{'' if bumping is None else f' epoch {bumping}'} -> {error}, {answer.producer_epoch}"
-        )
+        self.note(f"{what} -> {error}" + (f", epoch {answer.producer_epoch}" if error == "NONE" else ""))
         self.run.answered(self, "InitProducerId", answers, error)
         if error == "NONE":
             self.run.has_producer_id(self.transactional_id, answer.producer_id)

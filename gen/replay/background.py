@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import socket
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -44,9 +46,12 @@ class Background:
         except concurrent.futures.CancelledError:
             raise ProxyError("the proxy was closed") from None
 
-    def soon(self, function: Callable[[], None]) -> None:
+    def soon(self, function: Callable[[], object]) -> None:
         """Have the loop call a function, without waiting for it."""
-        self._loop.call_soon_threadsafe(function)
+        try:
+            self._loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            raise ProxyError("the proxy was closed") from None
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a task (in the loop's thread) that `close` cancels; connections may break without being an error."""
@@ -61,12 +66,12 @@ class Background:
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.spawn(_served(handler, reader, writer))
 
-        async def serve() -> int:
-            server = await asyncio.start_server(connected, HOST, 0)
-            self._servers.append(server)
-            return int(server.sockets[0].getsockname()[1])
+        async def serve() -> None:
+            self._servers.append(await asyncio.start_server(connected, sock=listening))
 
-        return self.run(serve())
+        listening = socket.create_server((HOST, 0))
+        self.soon(lambda: self.spawn(serve()))
+        return int(listening.getsockname()[1])
 
     async def _kept(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -108,7 +113,15 @@ async def _served(handler: Handler, reader: asyncio.StreamReader, writer: asynci
     try:
         await handler(reader, writer)
     finally:
-        writer.transport.abort()
+        reset(writer)
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection the way a broken network does: what is under way is lost, the other side gets an error."""
+    with contextlib.suppress(OSError):
+        sock: socket.socket = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:
