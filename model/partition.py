@@ -285,18 +285,19 @@ class Partition(Component):
         """Append a control record that ends whatever transaction of `pid` is open here; it does not name one.
 
         Refused (False) for an older epoch; with KIP-1228 (KAFKA-19446) a marker of transaction.version 2 must have a
-        higher one, but an equal one while nothing is open is a retry (KAFKA-19999). It is
-        appended as with acks=all: the coordinator sends it again until every in-sync replica has it, and
-        min.insync.replicas holds for it, too (`KafkaApis.handleWriteTxnMarkersRequest`), so append and
-        replication are one step.
+        higher one, but an equal one while nothing is open is a retry (KAFKA-19999), which is written a second time
+        (`ProducerAppendInfo.checkProducerEpoch`). It is appended as with acks=all: the coordinator sends it again until
+        every in-sync replica has it, and min.insync.replicas holds for it, too
+        (`KafkaApis.handleWriteTxnMarkersRequest`), so append and replication are one step.
         """
         if self.topic.min_insync_replicas > 1:
             when(self.shrunk == 0)
         known = self.epochs[pid]
         if epoch + 1 < known:
             return False
-        if self.switches.tv2 and self.switches.strict_marker_epoch and known == epoch + 1:
-            return bool(self.first[pid] == 0)
+        strict = self.switches.tv2 and self.switches.strict_marker_epoch
+        if strict and (known == epoch + 1) & (self.first[pid] != 0):
+            return False
         if fates is not None:
             for i in range(self.log.capacity):
                 opened = (self.first[pid] != 0) & (self.first[pid] <= i + 1) & (i < self.log.length)

@@ -89,6 +89,8 @@ class Processor(Client):
     next_offset = Var(lambda self: range(self.sizes["offset"] + 2))
     polled_generation = Var(lambda self: range(self.sizes["generation"] + 1))
     fresh = Var(bool)
+    # The serial id of the outbox row that it holds in an open transaction of the database; 0: none.
+    serial = Var(lambda self: range(self.store.outbox_size() + 1 if self.store is not None else 1))
 
     def begin(self) -> None:
         super().begin()
@@ -402,7 +404,8 @@ class Processor(Client):
 
     def finish(self) -> None:
         super().finish()
-        self.partition, self.next_offset, self.polled_generation, self.fresh = 0, 0, 0, False
+        self.partition, self.next_offset, self.polled_generation = 0, 0, 0
+        self.fresh, self.serial = False, 0
 
     def committing(self) -> None:
         if self.spec.offsets == "in-transaction":

@@ -47,10 +47,10 @@ class Store(Component):
         durable=True,
     )
     # Outbox rows in the order of their serial ids: the input, and whether the row is committed and sent.
-    serials = Var(lambda self: range(self._outbox() + 1), durable=True)
+    serials = Var(lambda self: range(self.outbox_size() + 1), durable=True)
     outbox = Var(
         lambda self: Array(
-            {"value": range(self.sizes["value"] + 1), "visible": bool, "sent": bool}, max(self._outbox(), 1)
+            {"value": range(self.sizes["value"] + 1), "visible": bool, "sent": bool}, max(self.outbox_size(), 1)
         ),
         durable=True,
     )
@@ -58,7 +58,8 @@ class Store(Component):
     def _decides(self) -> bool:
         return self.spec.write == "two-phase" and any(writer.two_phase for writer in self.writers)
 
-    def _outbox(self) -> int:
+    def outbox_size(self) -> int:
+        """How many outbox rows there can be, those of attempts that crashed included: these stay invisible."""
         return self.sizes["attempts"] if self.spec.write == "outbox" else 0
 
     def _key_count(self) -> int:
@@ -94,8 +95,8 @@ class Store(Component):
                 say(f"{self.name} knows input {process.value} already: no row")
         elif kind == "outbox":
             self.outbox[self.serials].value = process.value
-            process.fresh = True
             self.serials = self.serials + 1
+            process.serial = self.serials
             say(f"{process.name} takes serial id {self.serials} in {self.name} for input {process.value}")
         else:
             return self._put_with_offset(process)
@@ -134,10 +135,9 @@ class Store(Component):
 
     def publish(self, process: Processor) -> None:
         """The database transaction of an outbox row commits: the row becomes visible."""
-        for k in range(self._outbox()):
+        for k in range(self.outbox_size()):
             row = self.outbox[k]
-            mine = (row.value == process.value) & (k < self.serials) & neg(row.visible)
-            row.visible = any_of([row.visible, mine])
+            row.visible = any_of([row.visible, process.serial == k + 1])
         self.rows[process.value] = minimum(self.rows[process.value] + 1, 2)
         say(f"the outbox row of input {process.value} is committed in {self.name}")
 

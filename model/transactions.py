@@ -64,8 +64,7 @@ class TransactionCoordinator(Component):
         ),
         durable=True,
     )
-    # Bookkeeping for the properties: what became of each transaction that a client began, and who initialised
-    # last.
+    # Bookkeeping for the properties: what became of each transaction that was begun, and who initialised last.
     fate = Var(lambda self: Array(range(4), self.txns + 1), durable=True, ghost=True)
     owner = Var(lambda self: range(len(self.wires) + 1), durable=True, ghost=True)
     stale_commit = Var(bool, durable=True, ghost=True)
@@ -275,8 +274,7 @@ class TransactionCoordinator(Component):
         each=lambda self: [(w, k) for w in self.wires if w.late_allowed for k in (Api.COMMIT, Api.ABORT)],
     )
     def end_transaction_late(self, wire: Wire, result: Api) -> None:
-        """An EndTxn that its client gave up on arrives after all. Nothing in it says which transaction it
-        means."""
+        """An EndTxn that its client gave up on arrives after all. It does not say which transaction it means."""
         say(f"an {result.value} request that {wire.name} gave up on arrives after all")
         self._end(wire, result, LATE)
 
@@ -387,8 +385,7 @@ class TransactionCoordinator(Component):
 
     @action(api="WriteTxnMarkers", fault="delayed-marker", each=lambda self: [(p,) for p in self.partitions])
     def delay_marker(self, partition: Partition) -> None:
-        """The request to this leader is given up and will be sent again; the first one is still on its
-        way."""
+        """The request to this leader is given up and will be sent again; the first one is still on its way."""
         index = self.partitions.index(partition)
         late = self.late_marker[0]
         when(self.preparing())
@@ -399,8 +396,7 @@ class TransactionCoordinator(Component):
 
     @action(api="WriteTxnMarkers", fault="late-marker", each=lambda self: [(p,) for p in self.partitions])
     def write_marker_late(self, partition: Partition) -> None:
-        """The marker that was given up arrives: it closes whatever is open for this producer id by now
-        (KAFKA-19446)."""
+        """The marker that was given up arrives and closes whatever is open for this producer id (KAFKA-19446)."""
         late = self.late_marker[0]
         when(late.waiting)
         when(late.partition == self.partitions.index(partition))
@@ -426,8 +422,7 @@ class TransactionCoordinator(Component):
 
     @action(only=lambda self: not self.two_phase)
     def expire(self) -> None:
-        """A transaction that no live producer knows of is aborted in the end
-        (`abortTimedOutTransactions`)."""
+        """A transaction that no live producer knows of is aborted in the end (`abortTimedOutTransactions`)."""
         when(self.status == Status.ONGOING)
         when(all_of(w.client.abandoned() for w in self.wires))
         self._time_out()

@@ -36,6 +36,7 @@ class Background:
         self._errors: list[BaseException] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
+        self._listening: list[socket.socket] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
@@ -58,6 +59,7 @@ class Background:
         task = self._loop.create_task(self._kept(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # cancelled before it began
         return task
 
     def listen(self, handler: Handler) -> int:
@@ -69,7 +71,10 @@ class Background:
         async def serve() -> None:
             self._servers.append(await asyncio.start_server(connected, sock=listening))
 
+        if self._loop.is_closed():
+            raise ProxyError("the proxy was closed")
         listening = socket.create_server((HOST, 0))
+        self._listening.append(listening)
         self.soon(lambda: self.spawn(serve()))
         return int(listening.getsockname()[1])
 
@@ -107,6 +112,8 @@ class Background:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for listening in self._listening:
+            listening.close()
 
 
 async def _served(handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

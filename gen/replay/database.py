@@ -263,10 +263,9 @@ class Session:
 
     def next_offset(self, partition: int) -> int:
         """The offset to go on at. Raises StoreError for a partition that the store was not made for."""
-        rows = self._rows("SELECT next_offset FROM $offsets WHERE input_partition = ?", partition)
-        if not rows:
-            raise StoreError(f"no offset is kept for partition {partition}")
-        return int(rows[0][0])
+        for row in self._rows("SELECT next_offset FROM $offsets WHERE input_partition = ?", partition):
+            return int(row[0])
+        raise StoreError(f"no offset is kept for partition {partition}")
 
     def decide(self, writer: str, epoch: int) -> None:
         """Record that the Kafka transaction of this writer and epoch is to be committed."""
@@ -340,20 +339,17 @@ class Tables:
 
     def create(self) -> None:
         """Make the tables. Once for each replay; other processes only name them. Raises StoreError."""
-        own = self.observer
-        own.begin()
-        for sql in self.schema():
-            own._run(sql)
-        own.commit()
+        with self.observer._transaction():
+            for sql in self.schema():
+                self.observer._run(sql)
 
     def drop(self) -> None:
         """Break off all sessions that were opened here, and remove the tables."""
         for session in self._sessions:
             session.crash()
-        own = self.observer
         for name in re.findall(r"CREATE TABLE \$(\w+)", "\n".join(self.schema())):
-            own._run(f"DROP TABLE IF EXISTS ${name}")
-        own.crash()
+            self.observer._run(f"DROP TABLE IF EXISTS ${name}")
+        self.observer.crash()
 
     def session(self, name: str) -> Session:
         """A new connection, for the process of this name. Raises Disconnected."""
@@ -396,8 +392,8 @@ class Database(Tables):
             made += [f"CREATE TABLE $outbox (serial bigserial PRIMARY KEY, {effect}, sent_at timestamp)"]
             made += ["CREATE TABLE $cursor (serial bigint NOT NULL)", "INSERT INTO $cursor VALUES (0)"]
         if self.spec.write in ("offsets", "two-phase"):
-            columns = "input_partition integer PRIMARY KEY, next_offset integer NOT NULL"
-            made += [f"CREATE TABLE $offsets ({columns})"]
+            key = "input_partition integer PRIMARY KEY"
+            made += [f"CREATE TABLE $offsets ({key}, next_offset integer NOT NULL)"]
             made += [f"INSERT INTO $offsets VALUES ({k}, 0)" for k in range(self.partitions)]
         if self.spec.write == "two-phase":
             made += ["CREATE TABLE $decisions (writer text PRIMARY KEY, epoch integer NOT NULL)"]

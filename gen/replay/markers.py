@@ -286,6 +286,9 @@ class Markers:
         upstream = await asyncio.open_connection(HOST, self._ports[node][1])
         try:
             frame = await read_frame(reader)
+            while header(frame).api == "ApiVersions":  # since 4.2 the sender asks which version of markers to send
+                writer.write(framed(await exchange(upstream, frame)))
+                frame = await read_frame(reader)
             if header(frame).api != "WriteTxnMarkers":  # the sender of markers sends nothing else
                 upstream[1].write(framed(frame))
                 await first_of(pump(reader, upstream[1]), pump(upstream[0], writer))

@@ -31,6 +31,7 @@ from typing import Any
 import platformdirs
 import psycopg
 from eoscheck.gen.replay import guard as guarding
+from psycopg.conninfo import make_conninfo
 
 GIVEN = "EOSCHECK_POSTGRES"
 """Environment: a connection string. The server it names is used, and nothing of it but our own tables."""
@@ -155,7 +156,11 @@ def break_off(connection: psycopg.Connection[Any]) -> None:
     """
     if connection.closed:
         return
-    pid, dsn = connection.info.backend_pid, connection.info.dsn
+    info = connection.info
+    pid, dsn = (
+        info.backend_pid,
+        make_conninfo(info.dsn, **({"password": info.password} if info.password else {})),
+    )
     with socket.socket(fileno=os.dup(connection.fileno())) as wire, contextlib.suppress(OSError):
         wire.shutdown(socket.SHUT_RDWR)
     connection.close()
@@ -186,10 +191,8 @@ class Binaries:
     packaged: bool
 
     def environment(self) -> dict[str, str]:
-        """Ours without PG*, which would change what the programs do; packaged ones look for libraries elsewhere."""
+        """Ours without PG*, which would change what the programs do, and with error messages in English."""
         env = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
-        if self.packaged:
-            env["LD_LIBRARY_PATH"] = str(self.folder.parent / "lib")
         return {**env, "LC_ALL": "C"}
 
     def run(self, program: str, *args: str, user: User) -> str:
@@ -288,10 +291,15 @@ def _reachable(server: Server, binaries: Binaries, user: User) -> Binaries:
         if not binaries.packaged:
             raise
     # Not into shared memory, from which nothing may be run in containers.
-    copy = _folder(server, Path(tempfile.gettempdir()), user) / "install"
-    shutil.copytree(binaries.folder.parent, copy, ignore=shutil.ignore_patterns("include", "*.a"))
+    copy = _folder(server, Path(tempfile.gettempdir()), user)
+    install = binaries.folder.parent
+    shutil.copytree(install, copy / PACKAGE / install.name, ignore=shutil.ignore_patterns("include", "*.a"))
+    # The programs look for their libraries beside the package, by a path from where they are themselves.
+    libraries = install.parent.with_name(f"{PACKAGE}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, copy / libraries.name)
     _give(copy, user)
-    return Binaries(copy / "bin", True)
+    return Binaries(copy / PACKAGE / install.name / "bin", True)
 
 
 def _folder(server: Server, parent: Path, user: User) -> Path:

@@ -1,15 +1,29 @@
-"""What passes a proxy: requests and answers as one line each, and which of them somebody is looking for."""
+"""What passes a proxy: as one line each, which of it somebody is looking for, and what has to be changed in it.
+
+Addresses of brokers have to be, so that no connection goes around the proxy, and the versions of requests on offer,
+so that clients send none that the codec cannot read.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eoscheck.gen.replay.wire import Batch, batches, error_name
-from kio.schema.errors import ErrorCode
+from eoscheck.gen.replay.wire import (
+    Batch,
+    Header,
+    WireError,
+    api_name,
+    batches,
+    decode_response,
+    error_name,
+    latest,
+    response,
+)
 
 Partition = tuple[str, int]
 Names = Mapping[uuid.UUID, str]
@@ -112,7 +126,7 @@ class Match:
 
     def fits(self, exchange: Exchange) -> bool:
         """Whether a request is one of those that are counted."""
-        places = exchange.places or [(None, None)]
+        places: list[tuple[str | None, int | None]] = [*exchange.places] or [(None, None)]
         found = [b for sent in exchange.batches.values() for b in sent]
         producers = {b.producer_id for b in found} | {exchange.fields.get("producer_id")}
         return (
@@ -173,7 +187,7 @@ def _told(payload: Any, names: Names) -> Told:
         if place is not None:
             places.append(place)
         for name, value in fields.items():
-            if isinstance(value, ErrorCode):
+            if type(value).__name__ == "ErrorCode":
                 if value:
                     errors[error_name(value)] = None
             elif dataclasses.is_dataclass(value):
@@ -201,5 +215,54 @@ def _topic(fields: Mapping[str, Any], names: Names) -> str | None:
     """The topic of a part of a message that has partitions in it."""
     if not any("partition" in name and isinstance(value, tuple) for name, value in fields.items()):
         return None
-    name = fields.get("topic") or fields.get("name") or names.get(fields.get("topic_id"), fields.get("topic_id"))  # type: ignore[arg-type]
+    number: Any = fields.get("topic_id")
+    name = fields.get("topic") or fields.get("name") or names.get(number, number)
     return None if name is None else str(name)
+
+
+# -- what is changed
+
+
+def known(head: Header) -> bool:
+    """Whether the codec knows the request at all; if it does, it has to be able to read it."""
+    return not head.api.startswith("request ")
+
+
+def redirected(message: Any, moved: Callable[[str, int], tuple[str, int]]) -> Any:
+    """A message with other addresses of brokers in it; the same object if there are none."""
+    changes: dict[str, Any] = {}
+    for part in _fields(message):
+        value = getattr(message, part.name)
+        after = value
+        if dataclasses.is_dataclass(value):
+            after = redirected(value, moved)
+        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            after = tuple(redirected(one, moved) for one in value)
+            after = after if any(a is not b for a, b in zip(after, value, strict=True)) else value
+        if after is not value:
+            changes[part.name] = after
+    if getattr(message, "host", "") and message.port > 0:
+        host, port = moved(message.host, message.port)
+        changes |= {"host": host, "port": port}
+    return dataclasses.replace(message, **changes) if changes else message
+
+
+def older_please() -> Any:
+    """The answer to an ApiVersions request of a version that is not known here: the versions that are."""
+    ours = {"api_key": 18, "min_version": 0, "max_version": latest("ApiVersions")}
+    return response("ApiVersions", 0, error_code="UNSUPPORTED_VERSION", api_keys=[ours])
+
+
+def offered(head: Header, frame: bytes) -> Any:
+    """An ApiVersions answer, without versions that the codec cannot read."""
+    try:
+        _, payload = decode_response(head.key, head.version, frame)
+    except WireError:  # a broker that does not know the version answers in the oldest one
+        _, payload = decode_response(head.key, 0, frame)
+    kept = []
+    for one in payload.api_keys:
+        with contextlib.suppress(WireError):
+            highest = min(one.max_version, latest(api_name(one.api_key)))
+            if highest >= one.min_version:
+                kept.append(dataclasses.replace(one, max_version=highest))
+    return dataclasses.replace(payload, api_keys=tuple(kept))
