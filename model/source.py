@@ -148,6 +148,8 @@ def parse_yaml(text: str, path: str | Path) -> list[Node]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = error.problem or error.context or "syntax error"
+        if "maximum nesting depth" in message:  # libyaml has a limit of its own, and may meet it before ours
+            message = f"is nested too deeply: {message}"
         last = text.count("\n") + (not text.endswith("\n"))  # libyaml may point below the last line
         raise SpecError(path, min(mark.line + 1, last) if mark else 1, f"not YAML: {message}") from None
     except yaml.YAMLError as error:

@@ -50,7 +50,8 @@ class Store(Component):
     serials = Var(lambda self: range(self.outbox_size() + 1), durable=True)
     outbox = Var(
         lambda self: Array(
-            {"value": range(self.sizes["value"] + 1), "visible": bool, "sent": bool}, max(self.outbox_size(), 1)
+            {"value": range(self.sizes["value"] + 1), "visible": bool, "sent": bool},
+            max(self.outbox_size(), 1),
         ),
         durable=True,
     )

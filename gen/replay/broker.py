@@ -45,6 +45,7 @@ JVM = (
     "-XX:-CreateCoredumpOnCrash",
     "-Xshare:auto",
     "-Djava.awt.headless=true",
+    "-Dlog4j.configuration=file:log4j.properties",  # in its folder, for a distribution of its own logging
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
@@ -226,13 +227,13 @@ class Broker:
             guarding.guard().release(pid)
             self._process = None
 
-    def leave(self) -> tuple[int, str]:
-        """Let the process outlive this one; gives its number and when it began (`guard.alive`, `guard.kill`)."""
+    def leave(self) -> None:
+        """Let the process outlive this one: from now on it is not ours."""
         self._own()
-        if self._process is None:
-            raise NoKafka(f"broker {self.node_id} does not run")
-        guarding.guard().release(self._process.pid)
-        return self._process.pid, self._born
+        if self._process is not None:
+            guarding.guard().release(self._process.pid)
+            self._process.returncode = 0  # else Python would complain that nobody waited for it
+        self._seat = self._process = None
 
     def terminate(self, seconds: float) -> None:
         """Ask it to shut down, and wait for that; killed after so many seconds."""

@@ -112,13 +112,14 @@ class Cluster:
         remove(self.folder)
         guard().release(self.folder)
 
-    def leave(self) -> list[tuple[int, str]]:
-        """Let it outlive this process, its folder too; gives the processes, as `guard.kill` takes them."""
+    def leave(self) -> None:
+        """Let it outlive this process, with its folder: from now on it is not ours."""
         if self.folder is None:
-            return []
-        left = [broker.leave() for broker in self.brokers]
+            return
+        for broker in self.brokers:
+            broker.leave()
         guard().release(self.folder)
-        return left
+        self.folder = None
 
     def __enter__(self) -> Cluster:
         return self

@@ -46,7 +46,7 @@ class Contained(Broker):
             self._container.get_wrapped_container().kill()
             self._running = False
 
-    def leave(self) -> tuple[int, str]:
+    def leave(self) -> None:
         raise NoKafka(
             "a container is not left running; start one with docker run, and say --bootstrap host:port"
         )
@@ -67,6 +67,10 @@ class ContainedCluster(Cluster):
     @property
     def ours(self) -> bool:
         return True
+
+    def leave(self) -> None:
+        for broker in self.brokers:
+            broker.leave()
 
     def stop(self) -> None:
         for broker in self.brokers:

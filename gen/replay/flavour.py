@@ -120,7 +120,8 @@ def _split(name: str) -> tuple[str, str, list[str]]:
 
 def _split_docker(name: str) -> tuple[str, str, list[str]]:
     """An image may have colons of its own, and words may follow it."""
-    rest, words = name.removeprefix(f"{DOCKER}:"), []
+    rest = name.removeprefix(f"{DOCKER}:")
+    words: list[str] = []
     while (end := re.search(r"[:,](tv\d+|unverified)$", rest)) is not None:
         words.insert(0, end[1])
         rest = rest[: end.start()]

@@ -154,7 +154,7 @@ def _of_maven(version: str) -> Jars:
         with locked(f"jars/{version}"):
             if not folder.is_dir():
                 _download(version, folder)
-    classpath = os.pathsep.join(map(str, sorted(folder.glob("*.jar"))))
+    classpath = os.pathsep.join(map(str, sorted(folder.resolve().glob("*.jar"))))
     return Jars(version, classpath, version)
 
 

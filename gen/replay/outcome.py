@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,11 @@ class Diverged(ReplayFailure):
 
 
 class NotReproduced(ReplayFailure):
-    """Every step went as predicted, and yet the anomaly does not show at the end."""
+    """Every step went as predicted, and yet something else is seen than the model says. `what`: what differs."""
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        super().__init__("not reproduced: " + "; ".join(differences))
+        self.what = "; ".join(line.partition(":")[0] for line in differences)
 
 
 class GuaranteeViolated(ReplayFailure):

@@ -24,6 +24,13 @@ from eoscheck.gen.replay.jars import Jars, Java, cache, jars, java, locked
 
 FORMAT_SECONDS = 60.0
 
+LOGGING = """log4j.rootLogger=WARN, out
+log4j.appender.out=org.apache.log4j.ConsoleAppender
+log4j.appender.out.layout=org.apache.log4j.PatternLayout
+log4j.appender.out.layout.ConversionPattern=%d{HH:mm:ss.SSS} %p %c - %m%n
+"""
+"""For the log4j 1 of a distribution before 4.0, which without this says nothing at all; others say errors by themselves."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -46,7 +53,8 @@ def plan(flavour: Flavour) -> Plan:
     classes = jars(flavour)
     if flavour.source == HOME:
         flavour = flavour.of_version(classes.version)
-    runtime = hashlib.sha256(f"{machine.path}\n{machine.version}".encode()).hexdigest()[:12]
+    loading = "\n".join((machine.path, machine.version, classes.classpath))
+    runtime = hashlib.sha256(loading.encode()).hexdigest()[:12]
     archive = cache() / "classes" / f"{classes.key}-{runtime}.jsa"
     return Plan(flavour, machine, classes, _storage(flavour, machine, classes), archive)
 
@@ -108,3 +116,4 @@ def furnish(storage: Path, seat: Seat, cluster: str, properties: Mapping[str, st
         text = re.sub(rf"^{re.escape(key)}=.*$", f"{key}={value}", text, flags=re.M)
     meta.write_text(text, "utf-8")
     seat.properties.write_text(properties_text(properties), "utf-8")
+    (seat.folder / "log4j.properties").write_text(LOGGING, "utf-8")

@@ -254,7 +254,7 @@ class Run:
         for line in wrong:
             self.timeline.note("observer", f"!! {line}")
         if wrong:
-            raise NotReproduced("not reproduced: " + "; ".join(wrong))
+            raise NotReproduced(wrong)
         self.timeline.note("observer", "everything is seen as predicted")
 
     def end(self) -> None:

@@ -48,13 +48,13 @@ class Fetched:
         if at.offset >= self.last_stable_offset:
             return "data"
         left, aborted = sorted(self.aborted, key=lambda transaction: transaction[1]), set()
-        for batch in self.batches:
-            while left and left[0][1] <= batch.last_offset:
+        for one in self.batches:
+            while left and left[0][1] <= one.last_offset:
                 aborted.add(left.pop(0)[0])
-            if batch is at:
+            if one is at:
                 return "ABORT" if at.transactional and at.producer_id in aborted else "COMMIT"
-            if batch.control == "ABORT":
-                aborted.discard(batch.producer_id)
+            if one.control == "ABORT":
+                aborted.discard(one.producer_id)
         raise ValueError(f"no batch of this fetch: {at}")
 
 

@@ -151,7 +151,7 @@ def test_offsets_follow_from_the_settings(text: str, offsets: str) -> None:
         ),
         (
             "{version: 4.2, transaction.version: 1, transaction.partition.verification.enable: false}",
-            "epoch_bump_on_timeout client_epoch_bump group_metadata strict_end_txn_epoch verify_txn_offsets"
+            "epoch_bump_on_timeout client_epoch_bump group_metadata strict_end_txn_epoch"
             " strict_marker_epoch concurrent_first",
         ),
     ],

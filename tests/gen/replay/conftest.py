@@ -9,6 +9,7 @@ import pytest
 from eoscheck.gen.replay.cluster import Cluster, start
 from eoscheck.gen.replay.flavour import NoKafka, parse
 from eoscheck.gen.replay.markers import Markers
+from eoscheck.gen.replay.wire import Connection, batches, error_name, request
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,26 @@ class Kafka:
     @property
     def port(self) -> int:
         return self.cluster.brokers[0].client_port
+
+    def topic(self, name: str, partitions: int = 1) -> str:
+        """A new topic; its name."""
+        topic = {"name": name, "num_partitions": partitions, "replication_factor": 1}
+        topic |= {"assignments": (), "configs": ()}
+        made = request("CreateTopics", 7, topics=[topic], timeout=5000, validate_only=False)
+        answer = Connection("127.0.0.1", self.port).call(made)
+        assert error_name(answer.topics[0].error_code) == "NONE"
+        return name
+
+    def log(self, topic: str, partition: int = 0) -> list[str]:
+        """All records of a partition, markers included: "m1", "COMMIT"."""
+        part = {"partition": partition, "fetch_offset": 0, "partition_max_bytes": 1 << 20}
+        topics = [{"topic": topic, "partitions": [part]}]
+        asked = request(
+            "Fetch", 12, max_wait=0, min_bytes=0, isolation_level=0, topics=topics, forgotten_topics_data=()
+        )
+        answer = Connection("127.0.0.1", self.port).call(asked).responses[0].partitions[0]
+        assert error_name(answer.error_code) == "NONE"
+        return [b.control or (v or b"").decode() for b in batches(answer.records) for _, v in b.records]
 
 
 @pytest.fixture(scope="session")

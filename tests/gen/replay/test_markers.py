@@ -357,20 +357,6 @@ class Producer:
         return int(self._connection.call(asked).topics[0].partitions[0].offset)
 
 
-def new_topic(port: int, name: str, partitions: int) -> str:
-    topic = {
-        "name": name,
-        "num_partitions": partitions,
-        "replication_factor": 1,
-        "assignments": [],
-        "configs": [],
-    }
-    made = request("CreateTopics", 7, topics=[topic], timeout=5000, validate_only=False)
-    answer = Connection("127.0.0.1", port).call(made)
-    assert error_name(answer.topics[0].error_code) == "NONE"
-    return name
-
-
 KAFKAS = pytest.mark.parametrize("flavour, version", [("4.1.2:tv0", 0), ("4.1.2", 2)])
 
 
@@ -378,7 +364,7 @@ KAFKAS = pytest.mark.parametrize("flavour, version", [("4.1.2:tv0", 0), ("4.1.2"
 @KAFKAS
 def test_two_transactions_each_marker_when_asked_for(brokers: Any, flavour: str, version: int) -> None:
     kafka = brokers(flavour)
-    topic = new_topic(kafka.port, "two-in-a-row", 2)
+    topic = kafka.topic("two-in-a-row", 2)
     producer = Producer(kafka.port, "two-in-a-row", version)
     both = {(topic, 0), (topic, 1)}
     kafka.markers.control(producer.producer_id)
@@ -403,7 +389,7 @@ def test_two_transactions_each_marker_when_asked_for(brokers: Any, flavour: str,
 @KAFKAS
 def test_two_producers_interleaved(brokers: Any, flavour: str, version: int) -> None:
     kafka = brokers(flavour)
-    topic = new_topic(kafka.port, "interleaved", 2)
+    topic = kafka.topic("interleaved", 2)
     one, two = (Producer(kafka.port, f"interleaved-{name}", version) for name in "ab")
     for producer in (one, two):
         kafka.markers.control(producer.producer_id)
@@ -426,7 +412,7 @@ def test_two_producers_interleaved(brokers: Any, flavour: str, version: int) -> 
 @KAFKAS
 def test_a_late_marker_and_how_long_it_takes(brokers: Any, flavour: str, version: int) -> None:
     kafka = brokers(flavour)
-    topic = new_topic(kafka.port, "late", 1)
+    topic = kafka.topic("late", 1)
     producer = Producer(kafka.port, "late", version)
     kafka.markers.control(producer.producer_id)
     producer.transaction(topic, 0)

@@ -1,0 +1,158 @@
+"""From a trace to a replay: the calls of its steps, made one after the other, and what came of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from eoscheck.checker.counterexample import Trace, readable
+from eoscheck.gen.replay.calls import Call, Planned
+from eoscheck.gen.replay.outcome import CannotForce, Diverged, NotReproduced
+from eoscheck.gen.replay.plan import Planner, unplayable
+from eoscheck.gen.replay.run import Run
+from eoscheck.gen.replay.setting import setting
+from eoscheck.gen.replay.testbed import Testbed
+from eoscheck.model.pipeline import Pipeline, build
+from eoscheck.model.spec import Spec
+
+
+class StaleTrace(Exception):
+    """The model does not do what a trace says: it was found by another version of eoscheck."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that one replay does.
+
+    setting    the calls of the set-up
+    steps      the steps of the trace with their calls
+    must_see   the observation at the end
+    postgres   whether its stores need transactions side by side
+    refused    why it cannot be replayed at all, or None
+    """
+
+    spec: Spec
+    setting: Sequence[Call]
+    steps: Sequence[Planned]
+    must_see: dict[str, Any]
+    postgres: bool
+    refused: str | None = None
+
+    @property
+    def unforced(self) -> list[Planned]:
+        """The steps that cannot be forced from outside."""
+        return [step for step in self.steps if step.unforced]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a replay.
+
+    outcome   "as predicted", "diverged", "not reproduced", "cannot be forced"
+    step      where it ended: the last step, or the one that went otherwise; None: at the end
+    text      one line
+    what      for a divergence what differed, without the numbers of this run: its kind
+    timeline  every request and answer
+    """
+
+    outcome: str
+    step: int | None
+    text: str
+    seconds: float
+    timeline: list[str] = field(default_factory=list)
+    what: str = ""
+
+    @property
+    def good(self) -> bool:
+        return self.outcome == "as predicted"
+
+
+def spec_of(data: dict[str, Any]) -> Spec:
+    """The spec that a trace carries. Raises StaleTrace where it is not one."""
+    try:
+        return TypeAdapter(Spec).validate_python(data)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise StaleTrace(
+            f"its spec is not one of this version of eoscheck ({where}): explore again"
+        ) from None
+
+
+def plan_path(pipeline: Pipeline, labels: Sequence[str]) -> Plan:
+    """The plan of an execution, given by the names of its actions. The pipeline is used up by it."""
+    planner = Planner(pipeline)
+    begin = setting(pipeline)
+    planner.walk(labels)
+    last = planner.observation()
+    outbox = any(store.write == "outbox" for store in pipeline.spec.stores)
+    return Plan(pipeline.spec, begin, planner.steps, last, outbox, unplayable(pipeline))
+
+
+def plan_trace(trace: Trace) -> Plan:
+    """The plan of a trace file. Raises StaleTrace."""
+    pipeline = build(spec_of(trace.spec))
+    try:
+        plan = plan_path(pipeline, [step.label for step in trace.steps])
+    except ValueError as error:
+        raise StaleTrace(
+            f"{error}: the trace was found by another version of the model, explore again"
+        ) from None
+    if readable(pipeline.observe()) != trace.must_see:
+        raise StaleTrace("its end is not what the model says by now: explore again")
+    return plan
+
+
+def perform(run: Run, call: Call) -> None:
+    """Make one call."""
+    places: dict[str, Any] = {
+        "client": run.clients,
+        "group": run.groups,
+        "transaction": run.transactions,
+        "reader": run.readers,
+        "store": run.stores,
+        "lookup": run.lookups,
+    }
+    who = run if call.kind == "run" else places[call.kind][call.who]
+    getattr(who, call.verb)(*call.arguments, **call.keywords)
+
+
+def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
+    """Replay a plan. `every_step`: compare everything that can be seen after each step, not only at the end."""
+    begin = time.monotonic()
+    if plan.refused or plan.unforced:
+        reason = plan.refused or f"step {plan.unforced[0].number}: {plan.unforced[0].unforced}"
+        return Report("cannot be forced", None, reason, 0.0)
+    run = testbed.run(postgres=plan.postgres)
+    try:
+        with run:
+            _play(run, plan, every_step)
+    except Diverged as failure:
+        return _report("diverged", failure.step, str(failure), begin, run, failure.what)
+    except NotReproduced as failure:
+        step = run.timeline.step if every_step else None
+        return _report("diverged" if step else "not reproduced", step, str(failure), begin, run, failure.what)
+    except CannotForce as failure:
+        return _report(
+            "diverged", run.timeline.step, f"step {run.timeline.step}: {failure}", begin, run, str(failure)
+        )
+    return _report("as predicted", None, f"{len(plan.steps)} steps, as predicted", begin, run, "")
+
+
+def _play(run: Run, plan: Plan, every_step: bool) -> None:
+    for call in plan.setting:
+        perform(run, call)
+    for step in plan.steps:
+        run.timeline.step = step.number
+        for call in step.calls:
+            perform(run, call)
+        if every_step and step.calls:
+            run.must_see(step.observation)
+    run.must_see(plan.must_see)
+
+
+def _report(outcome: str, step: int | None, text: str, begin: float, run: Run, what: str) -> Report:
+    return Report(outcome, step, text, time.monotonic() - begin, run.timeline.lines, what)
