@@ -7,7 +7,8 @@ lost is not used, one that comes late is sent late, from a connection that outli
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eoscheck.gen.replay.outcome import CannotForce, Diverged
@@ -32,6 +33,15 @@ def parsed(content: bytes | None) -> tuple[int, int | None]:
     """The input and version in a record. The reverse of `text`."""
     value, _, version = (content or b"0").decode().partition(" v")
     return int(value), int(version) if version else None
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that is ready to be sent: what it is, for people, and how its answer is read: error, and the rest."""
+
+    what: str
+    payload: Any
+    read: Callable[[Any], tuple[str, dict[str, Any]]]
 
 
 class Actor:
@@ -131,7 +141,7 @@ class Client(Actor):
         self.isolation, self.timeout = isolation, timeout
         self.group: Group | None = None
         self.plain_id: int | None = None
-        self._kept: dict[str, tuple[Any, Connection, str]] = {}
+        self._kept: dict[str, tuple[Request, Connection]] = {}
 
     # -- producer ids
 
@@ -147,18 +157,20 @@ class Client(Actor):
             self.note(f"InitProducerId -> producer id {self.plain_id}")
         return self.plain_id
 
-    def _init_producer_id(self, *, bumping: int | None = None) -> Any:
+    def _init_producer_id(self, *, bumping: int | None = None) -> Request:
         own = (-1, -1) if bumping is None else (self.producer_id, bumping)
         request = self.run.speech.init_producer_id(self.transactional_id, self.timeout, *own)
-        return f"InitProducerId{'' if bumping is None else f' epoch {bumping}'}", request, _error
+        return Request(f"InitProducerId{'' if bumping is None else f' epoch {bumping}'}", request, _error)
 
     def init_producer_id(self, *, answers: str, now: int | None = None, bumping: int | None = None) -> None:
         """initTransactions(), or with `bumping` the epoch that it asks to be raised (KIP-360)."""
         assert self.transactional_id is not None
-        what, request, _ = self._init_producer_id(bumping=bumping)
-        answer = self.connection().call(request)
+        asked = self._init_producer_id(bumping=bumping)
+        answer = self.connection().call(asked.payload)
         error = error_name(answer.error_code)
-        self.note(f"{what} -> {error}" + (f", epoch {answer.producer_epoch}" if error == "NONE" else ""))
+        self.note(
+            f"{asked.what} -> {error}" + (f", epoch {answer.producer_epoch}" if error == "NONE" else "")
+        )
         self.run.answered(self, "InitProducerId", answers, error)
         if error == "NONE":
             self.run.has_producer_id(self.transactional_id, answer.producer_id)
@@ -167,40 +179,35 @@ class Client(Actor):
 
     # -- requests
 
-    def _ask(
-        self,
-        what: str,
-        request: Any,
-        read: Callable[[Any], tuple[str, dict[str, Any]]],
-        expected: dict[str, Any],
-    ) -> None:
-        """Send a request now and compare error and other results."""
-        self._compare(what, read(self.connection().call(request)), expected)
+    def _ask(self, asked: Request, expected: Mapping[str, Any]) -> None:
+        """Send a request now and compare what comes back."""
+        self._compare(asked.what, asked.read(self.connection().call(asked.payload)), expected)
 
-    def _compare(self, what: str, result: tuple[str, dict[str, Any]], expected: dict[str, Any]) -> None:
+    def _compare(self, what: str, result: tuple[str, dict[str, Any]], expected: Mapping[str, Any]) -> None:
         error, found = result
-        shown = "".join(f", {k} {v}" for k, v in found.items()) if error == "NONE" else ""
+        shown = "".join(f", {name} {value}" for name, value in found.items()) if error == "NONE" else ""
         self.note(f"{what} -> {error}{shown}")
-        self.run.answered(self, what, expected.pop("answers", "NONE"), error)
+        self.run.answered(self, what, expected.get("answers", "NONE"), error)
         for name, value in expected.items():
-            self.agree(f"{name} that {what} answers", value, found.get(name))
+            if name != "answers":
+                self.agree(f"{name} that {what} answers", value, found.get(name))
 
     def add_partitions(self, *partitions: str, epoch: int, answers: str) -> None:
         """AddPartitionsToTxn."""
-        self._ask(*self._add_partitions(*partitions, epoch=epoch), {"answers": answers})
+        self._ask(self._add_partitions(*partitions, epoch=epoch), {"answers": answers})
 
-    def _add_partitions(self, *partitions: str, epoch: int) -> Any:
+    def _add_partitions(self, *partitions: str, epoch: int) -> Request:
         places = [self.run.place(p) for p in partitions]
         request = self.run.speech.add_partitions(self._id(), self.producer_id, epoch, places)
-        return f"AddPartitionsToTxn {', '.join(partitions)} epoch {epoch}", request, _added
+        return Request(f"AddPartitionsToTxn {', '.join(partitions)} epoch {epoch}", request, _added)
 
     def add_offsets(self, *, epoch: int, answers: str) -> None:
         """AddOffsetsToTxn."""
-        self._ask(*self._add_offsets(epoch=epoch), {"answers": answers})
+        self._ask(self._add_offsets(epoch=epoch), {"answers": answers})
 
-    def _add_offsets(self, *, epoch: int) -> Any:
+    def _add_offsets(self, *, epoch: int) -> Request:
         request = self.run.speech.add_offsets(self._id(), self.producer_id, epoch, self._group().id)
-        return f"AddOffsetsToTxn epoch {epoch}", request, _error
+        return Request(f"AddOffsetsToTxn epoch {epoch}", request, _error)
 
     def produce(
         self,
@@ -214,14 +221,16 @@ class Client(Actor):
     ) -> None:
         """Produce of one input. With acks=0 no answer comes; that the broker has handled it is known when it
         has answered the next request on the connection."""
-        what, request, read = self._produce(partition, value, version=version, sequence=sequence, epoch=epoch)
-        if self.acks != "0":
-            self._ask(what, request, read, expected)
-            return
-        connection = self.connection()
-        connection.send_only(request)
-        connection.call(self.run.speech.metadata([self.run.place(partition).topic]))
-        self.note(f"{what} -> no answer is expected")
+        asked = self._produce(partition, value, version=version, sequence=sequence, epoch=epoch)
+        if self.acks == "0":
+            self._send_unanswered(asked, self.connection())
+        else:
+            self._ask(asked, expected)
+
+    def _send_unanswered(self, asked: Request, connection: Connection) -> None:
+        connection.send_only(asked.payload)
+        connection.call(self.run.speech.metadata([]))
+        self.note(f"{asked.what} -> no answer is expected")
 
     def _produce(
         self,
@@ -231,7 +240,7 @@ class Client(Actor):
         version: int | None = None,
         sequence: int = -1,
         epoch: int = -1,
-    ) -> Any:
+    ) -> Request:
         request = self.run.speech.produce(
             self.run.place(partition),
             text(value, version),
@@ -242,31 +251,33 @@ class Client(Actor):
             sequence=sequence,
         )
         numbers = f" sequence {sequence} epoch {epoch}" if self.idempotence else ""
-        return f"Produce {partition} input {value}{numbers}", request, _produced
+        return Request(f"Produce {partition} input {value}{numbers}", request, _produced)
 
     def send_offset(self, partition: str, offset: int, *, generation: int, epoch: int, answers: str) -> None:
         """TxnOffsetCommit; generation 0: without group metadata."""
         asked = self._send_offset(partition, offset, generation=generation, epoch=epoch)
-        self._ask(*asked, {"answers": answers})
+        self._ask(asked, {"answers": answers})
 
-    def _send_offset(self, partition: str, offset: int, *, generation: int, epoch: int) -> Any:
+    def _send_offset(self, partition: str, offset: int, *, generation: int, epoch: int) -> Request:
         group = self._group()
         member, real = group.credentials(self, generation)
         request = self.run.speech.txn_offset_commit(
             self._id(), self.producer_id, epoch, group.id, member, real, self.run.place(partition), offset
         )
         what = f"TxnOffsetCommit {partition} offset {offset} generation {generation} epoch {epoch}"
-        return what, request, _offset_stored
+        return Request(what, request, _offset_stored)
 
     def commit_offset(self, partition: str, offset: int, *, generation: int, answers: str) -> None:
         """OffsetCommit."""
-        self._ask(*self._commit_offset(partition, offset, generation=generation), {"answers": answers})
+        self._ask(self._commit_offset(partition, offset, generation=generation), {"answers": answers})
 
-    def _commit_offset(self, partition: str, offset: int, *, generation: int) -> Any:
+    def _commit_offset(self, partition: str, offset: int, *, generation: int) -> Request:
         group = self._group()
         member, real = group.credentials(self, generation)
         request = self.run.speech.offset_commit(group.id, member, real, self.run.place(partition), offset)
-        return f"OffsetCommit {partition} offset {offset} generation {generation}", request, _offset_stored
+        return Request(
+            f"OffsetCommit {partition} offset {offset} generation {generation}", request, _offset_stored
+        )
 
     def commit_transaction(self, *, epoch: int, answers: str, now: int | None = None) -> None:
         """EndTxn(commit)."""
@@ -276,42 +287,47 @@ class Client(Actor):
         """EndTxn(abort)."""
         self._end(self._abort_transaction(epoch=epoch), answers, now)
 
-    def _end(self, asked: Any, answers: str, now: int | None) -> None:
+    def _end(self, asked: Request, answers: str, now: int | None) -> None:
         expected = {"answers": answers} | ({} if now is None else {"epoch": now})
-        self._ask(*asked, expected)
+        self._ask(asked, expected)
 
-    def _commit_transaction(self, *, epoch: int) -> Any:
+    def _commit_transaction(self, *, epoch: int) -> Request:
         return self._end_transaction(epoch, True)
 
-    def _abort_transaction(self, *, epoch: int) -> Any:
+    def _abort_transaction(self, *, epoch: int) -> Request:
         return self._end_transaction(epoch, False)
 
-    def _end_transaction(self, epoch: int, commit: bool) -> Any:
+    def _end_transaction(self, epoch: int, commit: bool) -> Request:
         request = self.run.speech.end_transaction(self._id(), self.producer_id, epoch, commit)
-        return f"EndTxn({'commit' if commit else 'abort'}) epoch {epoch}", request, _ended
+        return Request(f"EndTxn({'commit' if commit else 'abort'}) epoch {epoch}", request, _ended)
 
     # -- what the network does
 
     def keeps_back(self, wire: str, verb: str, *arguments: Any, **sent: Any) -> None:
         """The client gives up on a request that is still on its way: its bytes are kept, to be sent late."""
-        what, request, read = getattr(self, f"_{verb}")(*arguments, **sent)
-        self._kept[wire] = (request, self.run.connect(self.name), what), read  # type: ignore[assignment]
-        self.note(f"{what}: on its way for a long time; {self.name} gives up on it")
+        asked: Request = getattr(self, f"_{verb}")(*arguments, **sent)
+        self._kept[wire] = asked, self.run.connect(self.name)
+        self.note(f"{asked.what}: on its way for a long time; {self.name} gives up on it")
 
     def delivers_late(self, wire: str, **expected: Any) -> None:
         """What was kept back arrives. Nobody hears the answer, but it is compared all the same."""
-        (request, connection, what), read = self._kept.pop(wire)  # type: ignore[misc]
-        if self.acks == "0" and what.startswith("Produce"):
-            connection.send_only(request)
-            connection.call(self.run.speech.metadata([]))
-            self.note(f"late: {what} -> no answer is expected")
+        asked, connection = self._kept.pop(wire)
+        if self.acks == "0" and asked.what.startswith("Produce"):
+            self._send_unanswered(asked, connection)
         else:
-            self._compare(f"late: {what}", read(connection.call(request)), expected)
+            self._compare(f"late: {asked.what}", asked.read(connection.call(asked.payload)), expected)
         connection.close()
 
     def is_refused(self, api: str, error: str) -> None:
         """The client is answered an error without the broker being asked: nothing is sent, nothing changes there."""
         self.note(f"{api} -> {error} (answered in the broker's place)")
+
+    def forget(self) -> None:
+        """Close everything, what was kept back and never came included."""
+        for _, connection in self._kept.values():
+            connection.close()
+        self._kept.clear()
+        self.disconnect()
 
     # -- life and death
 

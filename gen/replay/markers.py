@@ -286,7 +286,8 @@ class Markers:
         upstream = await asyncio.open_connection(HOST, self._ports[node][1])
         try:
             frame = await read_frame(reader)
-            while header(frame).api == "ApiVersions":  # since 4.2 the sender asks which version of markers to send
+            # Since 4.2 the sender of markers asks first which versions there are, as many others do.
+            while header(frame).api == "ApiVersions":
                 writer.write(framed(await exchange(upstream, frame)))
                 frame = await read_frame(reader)
             if header(frame).api != "WriteTxnMarkers":  # the sender of markers sends nothing else

@@ -161,15 +161,15 @@ class Numbers:
         if isinstance(group, Processor) and action.method == "poll":
             self._generations[group.name, "polled"] = self._generations[group.name]
         for wire in self.wires:
-            process = wire.client
-            if not isinstance(process, Processor):
+            client = wire.client
+            if not isinstance(client, Processor):
                 continue
             if self._phases[wire.name] == Phase.IDLE and wire.phase == Phase.SENT:
                 polled = (
-                    process.spec.group_metadata not in ("none", "commit")
+                    client.spec.group_metadata not in ("none", "commit")
                     and wire.request[0].api == Api.TXN_OFFSET_COMMIT
                 )
-                source: Any = (process.name, "polled") if polled else process.name
+                source: Any = (client.name, "polled") if polled else client.name
                 self._generations[wire.name, 0] = self._generations.get(source, 0)
             if wire.copied > self._copied[wire.name]:
                 self._generations[wire.name, 1] = self._generations.get((wire.name, 0), 0)

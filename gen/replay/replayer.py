@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from eoscheck.checker.counterexample import Trace, readable
 from eoscheck.gen.replay.calls import Call, Planned
 from eoscheck.gen.replay.outcome import CannotForce, Diverged, NotReproduced
@@ -18,6 +16,7 @@ from eoscheck.gen.replay.setting import setting
 from eoscheck.gen.replay.testbed import Testbed
 from eoscheck.model.pipeline import Pipeline, build
 from eoscheck.model.spec import Spec
+from pydantic import TypeAdapter, ValidationError
 
 
 class StaleTrace(Exception):

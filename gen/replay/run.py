@@ -270,7 +270,9 @@ class Run:
         except WireError as error:
             self.timeline.note("observer", f"!! cannot clean up: {error}")
         finally:
-            for actor in [*self.clients.values(), *self.readers.values(), *self.transactions.values()]:
+            for client in self.clients.values():
+                client.forget()
+            for actor in [*self.readers.values(), *self.transactions.values()]:
                 actor.disconnect()
             for store in [*self.stores.values(), *self.lookups.values()]:
                 store.end()

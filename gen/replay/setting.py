@@ -29,7 +29,8 @@ def _run(verb: str, *given: Any, **settings: Any) -> Call:
 
 
 def _topics(pipeline: Pipeline) -> list[Call]:
-    names = {name: len(parts) for name, parts in {**pipeline.laid, **pipeline.partitions}.items()}
+    names = {name: len(laid) for name, laid in pipeline.laid.items()}
+    names |= {name: len(written) for name, written in pipeline.partitions.items()}
     calls = []
     for name, count in names.items():
         more: dict[str, Any] = {"partitions": count} if count > 1 else {}
@@ -71,7 +72,7 @@ def _groups(pipeline: Pipeline) -> list[Call]:
 def _outside(pipeline: Pipeline) -> list[Call]:
     calls = [_run("reader", name, reader.spec.isolation_level) for name, reader in pipeline.readers.items()]
     for name, store in pipeline.stores.items():
-        spec, settings = store.spec, {}
+        spec, settings = store.spec, dict[str, Any]()
         if spec.write == "dedupe":
             settings = {"key": spec.key, "atomic": spec.atomic}
         elif spec.write == "offsets":

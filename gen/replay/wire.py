@@ -177,7 +177,7 @@ def header(frame: bytes) -> Header:
 
 def encode_request(payload: Any, correlation: int, client: str = CLIENT_ID) -> bytes:
     """The frame of a request, without its length."""
-    kind = type(payload)
+    kind: Any = type(payload)
     out = io.BytesIO()
     head = kind.__header_schema__(
         request_api_key=kind.__api_key__,
@@ -185,7 +185,7 @@ def encode_request(payload: Any, correlation: int, client: str = CLIENT_ID) -> b
         correlation_id=correlation,
         client_id=client,
     )
-    _writer(type(head))(out, head)
+    _writer(kind.__header_schema__)(out, head)
     _writer(kind)(out, payload)
     return out.getvalue()
 
@@ -202,10 +202,10 @@ def decode_request(frame: bytes) -> tuple[Header, Any]:
 
 def encode_response(payload: Any, correlation: int) -> bytes:
     """The frame of a response, without its length."""
-    kind = type(payload)
+    kind: Any = type(payload)
     out = io.BytesIO()
     head = kind.__header_schema__(correlation_id=correlation)
-    _writer(type(head))(out, head)
+    _writer(kind.__header_schema__)(out, head)
     _writer(kind)(out, payload)
     return out.getvalue()
 

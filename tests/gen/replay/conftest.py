@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -32,8 +33,15 @@ class Kafka:
         assert error_name(answer.topics[0].error_code) == "NONE"
         return name
 
-    def log(self, topic: str, partition: int = 0) -> list[str]:
-        """All records of a partition, markers included: "m1", "COMMIT"."""
+    def log(self, topic: str, partition: int = 0, last: str | None = None) -> list[str]:
+        """All records of a partition, markers included: "m1", "COMMIT"; once the last one is this, if one is given."""
+        end = time.monotonic() + 10
+        while True:
+            found = self._log(topic, partition)
+            if last is None or found[-1:] == [last] or time.monotonic() > end:
+                return found
+
+    def _log(self, topic: str, partition: int) -> list[str]:
         part = {"partition": partition, "fetch_offset": 0, "partition_max_bytes": 1 << 20}
         topics = [{"topic": topic, "partitions": [part]}]
         asked = request(

@@ -377,7 +377,8 @@ def test_a_rule_that_never_met_its_request(broker: FakeBroker, proxy: Proxy) -> 
     proxy.lose("a", Match("Produce", topic="t", nth=2))
     connect(proxy).call(produce())
     with pytest.raises(
-        ProxyError, match=r"never happened: lose Produce no. 2 with topic t of a\nwhat passed:\n.*a Produce v11 t-0"
+        ProxyError,
+        match=r"never happened: lose Produce no. 2 with topic t of a\nwhat passed:\n.*a Produce v11 t-0",
     ):
         proxy.clear()
     proxy.close()
