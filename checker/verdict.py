@@ -21,6 +21,7 @@ FORMAT = "eoscheck-result/1"
 Verdict = Literal["holds", "violated", "undecided", "vacuous"]
 
 INTERRUPTED = 130
+REPLAY_DIFFERS = 5
 ALARM = (70, 1, 2, 5, 4, 3, 0)
 """Exit codes, the most alarming first (2 can meet others only where several specs are checked at once)."""
 

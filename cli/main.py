@@ -26,6 +26,7 @@ COMMANDS = {
     "simulate": "Take seeded random walks through a pipeline too large to explore.",
     "show": "Show a trace.",
     "explain": "Explain a property, a fault, a way to commit offsets, or a hazard.",
+    "conform": "Confront the model with a real Kafka: replay many executions.",
     "kafka": "Keep a real Kafka up to replay on.",
     "init": "Write a commented spec to start from.",
 }

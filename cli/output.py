@@ -56,14 +56,18 @@ class Progress:
             self._write("\r\x1b[K")
 
     def __call__(self, figures: Figures) -> None:
+        if self.say(self._line(figures)):
+            self.last = (figures.seconds, figures.generated)
+
+    def say(self, line: str) -> bool:
+        """Show a line, unless it is too early for one; whether it was shown."""
         now = time.monotonic()
         if self.quiet or (not self.in_place and now - self.written < EVERY):
-            return
-        line = self._line(figures)
+            return False
         self.written = now
-        self.last = (figures.seconds, figures.generated)
         self._write(f"\r{line}\x1b[K" if self.in_place else f"{line}\n")
         self.dirty = self.in_place
+        return True
 
     def _line(self, figures: Figures) -> str:
         seconds, generated = self.last or (0.0, 0)

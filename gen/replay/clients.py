@@ -35,12 +35,11 @@ TIMEOUT = 30.0
 
 PRODUCER: Mapping[str, Any] = {
     "linger.ms": 0,
-    "enable.idempotence": False,
     "retry.backoff.ms": 10,
     "reconnect.backoff.ms": 10,
     "reconnect.backoff.max.ms": 50,
 }
-"""What a producer has unless told otherwise: quick, and neither of librdkafka's defaults about idempotence."""
+"""What a producer has unless told otherwise. It is idempotent by itself only if it has a transactional.id."""
 
 CONSUMER: Mapping[str, Any] = {
     "group.id": "eoscheck",
@@ -76,6 +75,8 @@ class ClientGone(Exception):
 class Client:
     """A process with a producer, a consumer, a database connection, or several of them.
 
+    Raises ClientError for settings that librdkafka refuses.
+
     producer, consumer  settings on top of PRODUCER and CONSUMER; None: the client has none
     database            file of a SQLite database that `insert` adds rows to
     events              what librdkafka said by itself: errors, assignments
@@ -106,12 +107,18 @@ class Client:
         for read in (self._read_answers, self._read_log):
             threading.Thread(target=read, daemon=True).start()
         where = {"bootstrap.servers": bootstrap}
-        self.call(
-            "open",
-            producer=None if producer is None else {**PRODUCER, **where, **producer},
-            consumer=None if consumer is None else {**CONSUMER, **where, **consumer},
-            database=None if database is None else str(database),
-        )
+        if producer is not None:
+            producer = {**PRODUCER, "enable.idempotence": "transactional.id" in producer, **where, **producer}
+        try:
+            self.call(
+                "open",
+                producer=producer,
+                consumer=None if consumer is None else {**CONSUMER, **where, **consumer},
+                database=None if database is None else str(database),
+            )
+        except BaseException:
+            self.kill()
+            raise
 
     # -- commands
 

@@ -153,7 +153,8 @@ class _Ended(NoKafka):
     @property
     def crashed(self) -> bool:
         """Java itself and not Kafka, for which an archive of classes can be the reason."""
-        return self.code not in (1, 2) or "initialization of VM" in self.log
+        said = ("initialization of VM", "A fatal error has been detected by the Java Runtime")
+        return self.code not in (1, 2) or any(words in self.log for words in said)
 
 
 def start(

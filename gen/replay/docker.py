@@ -28,15 +28,19 @@ class Contained(Broker):
     def __init__(self, seat: Seat, container: Any) -> None:
         super().__init__(seat.node, HOST, seat.client, seat)
         self._container = container
-        self._running = False
+        self._made = self._running = False
 
     @property
     def running(self) -> bool:
         return self._running
 
     def start(self) -> None:
-        if self._container.get_wrapped_container() is None:
-            self._container.start()
+        if not self._made:
+            try:
+                self._container.start()
+            except Exception as error:  # whatever the client of Docker raises: no such image, say
+                raise NoKafka(f"the container does not start: {_first_line(error)}") from None
+            self._made = True
         elif not self._running:
             self._container.get_wrapped_container().start()
         self._running = True
@@ -52,12 +56,14 @@ class Contained(Broker):
         )
 
     def log_tail(self, lines: int = 20) -> str:
-        wrapped = self._container.get_wrapped_container()
-        return wrapped.logs(tail=lines).decode("utf-8", "replace").strip() if wrapped else ""
+        if not self._made:
+            return ""
+        logged: bytes = self._container.get_wrapped_container().logs(tail=lines)
+        return logged.decode("utf-8", "replace").strip()
 
     def remove(self) -> None:
         """Stop the container and remove it."""
-        self._running = False
+        self._made = self._running = False
         self._container.stop()
 
 
@@ -131,8 +137,11 @@ def _engine() -> Any:
     try:
         client.DockerClient().client.ping()
     except Exception as error:  # whatever the client of Docker raises where there is no engine
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise NoKafka(
-            f"no Docker engine answers, so there is no Kafka in a container: {reason[:200]}"
+            f"no Docker engine answers, so there is no Kafka in a container: {_first_line(error)}"
         ) from None
     return containers
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -137,7 +137,8 @@ def _write(kept: Kept) -> None:
 
 def _clean(kept: Kept) -> None:
     for pid, born in kept.processes:
-        guard.kill(pid, born)
+        if guard.alive(pid, born):  # else the number may long be that of somebody else's group
+            guard.kill(pid, born)
     guard.remove(kept.folder)
     kept.file.unlink(missing_ok=True)
 

@@ -29,7 +29,7 @@ log4j.appender.out=org.apache.log4j.ConsoleAppender
 log4j.appender.out.layout=org.apache.log4j.PatternLayout
 log4j.appender.out.layout.ConversionPattern=%d{HH:mm:ss.SSS} %p %c - %m%n
 """
-"""For the log4j 1 of a distribution before 4.0, which without this says nothing at all; others say errors by themselves."""
+"""For the log4j 1 of a distribution before 4.0, which says nothing at all without; others say errors by themselves."""
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,14 @@ class Kafka:
         topic = {"name": name, "num_partitions": partitions, "replication_factor": 1}
         topic |= {"assignments": (), "configs": ()}
         made = request("CreateTopics", 7, topics=[topic], timeout=5000, validate_only=False)
-        answer = Connection("127.0.0.1", self.port).call(made)
-        assert error_name(answer.topics[0].error_code) == "NONE"
+        connection = Connection("127.0.0.1", self.port)
+        assert error_name(connection.call(made).topics[0].error_code) == "NONE"
+        for partition in range(partitions):  # the answer comes before the broker leads them
+            place = {"name": name, "partitions": [{"partition_index": partition, "timestamp": -1}]}
+            asked = request("ListOffsets", 7, replica_id=-1, isolation_level=0, topics=[place])
+            end = time.monotonic() + 10
+            while error_name(connection.call(asked).topics[0].partitions[0].error_code) != "NONE":
+                assert time.monotonic() < end, f"nobody leads {name}-{partition}"
         return name
 
     def log(self, topic: str, partition: int = 0, last: str | None = None) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from eoscheck.gen.replay import broker, cluster, guard, jars, provider, ready
+from eoscheck.gen.replay import broker, cluster, docker, guard, jars, provider, ready
 from eoscheck.gen.replay.broker import Seat, free_ports, server_properties
 from eoscheck.gen.replay.cluster import Cluster, attach, start
 from eoscheck.gen.replay.flavour import TESTED, BadFlavour, NoKafka, parse
@@ -229,6 +229,45 @@ def test_internal_topics_are_replicated_where_there_are_replicas():
     assert not [key for key in server_properties(parse("3.9.1"), SEAT, 1, {}) if key.startswith("share.")]
 
 
+def test_an_image_takes_properties_from_its_environment():
+    assert docker.variable("transaction.state.log.min.isr") == "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR"
+    assert docker.variable("a-b_c") == "KAFKA_A___B__C"
+
+
+class Container:
+    """Stands in for a container, and writes down what is done to it."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def get_wrapped_container(self) -> Container:
+        assert self.done, "not started yet"
+        return self
+
+    def start(self) -> None:
+        self.done.append("start")
+
+    def kill(self) -> None:
+        self.done.append("kill")
+
+    def stop(self) -> None:
+        self.done.append("remove")
+
+    def logs(self, tail: int) -> bytes:
+        return b"said\n"
+
+
+def test_a_container_is_killed_and_started_again_and_removed():
+    container = Container()
+    one = docker.Contained(SEAT, container)
+    assert (one.running, one.log_tail()) == (False, "")
+    one.start()
+    one.restart()
+    assert (one.running, one.log_tail()) == (True, "said")
+    docker.ContainedCluster([one], parse("docker:apache/kafka:4.1.2")).stop()
+    assert container.done == ["start", "kill", "start", "remove"]
+
+
 # -- brokers
 
 
@@ -313,7 +352,7 @@ def test_a_lost_port_and_a_broken_archive_only_cost_time(monkeypatch: pytest.Mon
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        first = [[taken.getsockname()[1], *free_ports(2)]]
+        first = [[taken.getsockname()[1], *free_ports(2)] for _ in range(2)]  # the archive costs one start
         monkeypatch.setattr(cluster, "free_ports", lambda count: first.pop() if first else free_ports(count))
         whole = plan(parse("4.1.2")).archive.read_bytes()
         broken = tmp_path / "broken.jsa"

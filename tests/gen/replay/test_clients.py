@@ -31,7 +31,7 @@ def proxy(kafka: Any) -> Iterator[Proxy]:
 
 
 def transactional(name: str) -> dict[str, Any]:
-    return {"transactional.id": name, "enable.idempotence": True}
+    return {"transactional.id": name}
 
 
 def test_an_ack_that_is_lost_makes_a_duplicate(kafka: Any, proxy: Proxy) -> None:
@@ -88,6 +88,8 @@ def test_a_living_producer_is_told(kafka: Any) -> None:
         assert told.value.fatal
         with pytest.raises(ClientError, match="no_such_thing"):
             a.call("no_such_thing")
+        with pytest.raises(ClientError, match="no_such_setting"):
+            Client(kafka.cluster.bootstrap, producer={"no_such_setting": 1})
         a.kill()
         with pytest.raises(ClientGone):
             a.commit()
