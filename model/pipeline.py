@@ -111,6 +111,9 @@ class Pipeline:
         for name, store in self.stores.items():
             rows = [v for v in range(1, len(store.rows)) for _ in range(store.rows[v])]
             seen["stores"][name] = {"rows": rows}
+            if store.sizes["version"]:
+                single = [v for v in dict.fromkeys(rows) if not store.mixed[v]]
+                seen["stores"][name]["versions"] = {str(v): store.versions[v] - 1 for v in single}
             if store.spec.write in ("offsets", "two-phase"):
                 seen["stores"][name]["next offsets"] = [store.next[k] for k in range(len(store.next))]
         for name, reader in self.readers.items():
@@ -127,7 +130,10 @@ class Pipeline:
 
 def _observe_partition(part: Partition) -> dict[str, Any]:
     log = part.log
+    data = [i for i in range(log.length) if log[i].kind.value == "data"]
+    versions = {"versions": [log[i].version for i in data]} if part.sizes["version"] else {}
     return {
+        **versions,
         "records": [
             log[i].value if log[i].kind.value == "data" else log[i].kind.value for i in range(log.length)
         ],

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 
 def loop(spec: spec_module.Processor, store: Store | None, tv2: bool) -> list[At]:
-    """The steps of one round after poll().
-
-    >>> ... # doctest: +SKIP
-    """
+    """The steps of one round after poll()."""
     transactional = spec.producer is not None and spec.producer.transactional_id is not None
     original = transactional and not tv2
     steps: list[At] = [At.OFFSET_COMMIT] if spec.offsets == "before-processing" else []
@@ -89,6 +86,11 @@ class Processor(Client):
     next_offset = Var(lambda self: range(self.sizes["offset"] + 2))
     polled_generation = Var(lambda self: range(self.sizes["generation"] + 1))
     fresh = Var(bool)
+    # The offset that it knows its database to have, by input partition: read when it found its position, or written by
+    # itself (compare-and-set).
+    believed = Var(
+        lambda self: Array(range(self.sizes["offset"] + 2 if self._compares() else 1), len(self.inputs))
+    )
     # The serial id of the outbox row that it holds in an open transaction of the database; 0: none.
     serial = Var(lambda self: range(self.store.outbox_size() + 1 if self.store is not None else 1))
 
@@ -170,8 +172,7 @@ class Processor(Client):
 
     @action
     def rejoin(self) -> None:
-        """poll() finds out that the coordinator has removed this member: partitions are lost, it joins
-        again."""
+        """poll() finds out that the coordinator has removed this member: it has no partition, and joins again."""
         when(self.at == At.POLL)
         when(self.group.members[self.index] == Membership.OUT)
         say(f"{self.name} learns at poll() that it was removed from its group, and joins again")
@@ -212,6 +213,8 @@ class Processor(Client):
 
     def _resume(self, partition: int) -> Any:
         if self.store is not None and self.spec.offsets == "in-store":
+            if self._compares():
+                self.believed[partition] = self.store.next[partition]
             return self.store.next[partition]
         when(self.group.stable(partition, self.spec.consumer.require_stable))
         known, offset = self.group.offsets.committed_offset(partition)
@@ -222,6 +225,12 @@ class Processor(Client):
         # auto.offset.reset=none: poll() throws NoOffsetForPartitionException, and nothing is passed over.
         when(self.spec.consumer.auto_offset_reset != "none")
         return self._reset(source)
+
+    def _compares(self) -> bool:
+        store = self.store
+        return (
+            store is not None and store.spec.write in ("offsets", "two-phase") and store.spec.compare_and_set
+        )
 
     def _reset(self, source: Input) -> Any:
         latest = self.spec.consumer.auto_offset_reset == "latest"
@@ -374,8 +383,7 @@ class Processor(Client):
             super().failed(step, error)
 
     def _drop(self) -> None:
-        """Stop working on the record in hand; join again if the group has moved on, else go back to the
-        offset."""
+        """Stop working on the record in hand; join again if the group has moved on, else go back to the offset."""
         self.finish()
         if self._replaced():
             self._join()

@@ -104,13 +104,16 @@ class Store(Component):
         return True
 
     def _put_with_offset(self, process: Processor) -> bool:
-        if self.spec.compare_and_set and self.next[process.partition] + 1 != process.next_offset:
+        if self.spec.compare_and_set and self.next[process.partition] != process.believed[process.partition]:
             say(
-                f"{self.name} refuses input {process.value}: its offset is not {process.next_offset} - 1 any more"
+                f"{self.name} refuses input {process.value}: its offset is not the one that {process.name} knows"
+                " any more"
             )
             return False
         self._put(process, once=False)
         self.next[process.partition] = process.next_offset
+        if self.spec.compare_and_set:
+            process.believed[process.partition] = process.next_offset
         if self._decides():
             self.decided[process.index] = process.epoch + 1
         process.group.check_holder(process, process.partition)

@@ -203,7 +203,8 @@ class Session:
         kind, at = self.spec.write, (partition, next_offset)
         if kind in ("offsets", "two-phase"):
             with self._transaction():
-                moved = self.write_with_offset(input, version, *at, self.spec.compare_and_set)
+                only_from = next_offset - 1 if self.spec.compare_and_set else None
+                moved = self.write_with_offset(input, version, *at, only_from)
                 if moved and epoch is not None:
                     self.decide(self.name, epoch)
             return moved
@@ -245,16 +246,16 @@ class Session:
         return self._insert(input, version, at, "ON CONFLICT DO NOTHING") > 0
 
     def write_with_offset(
-        self, input: int, version: int, partition: int, next_offset: int, compare_and_set: bool = True
+        self, input: int, version: int, partition: int, next_offset: int, only_from: int | None = None
     ) -> bool:
         """Row and next offset in one transaction; False, and nothing written, where the offset has moved on.
 
-        compare_and_set  only from the offset before; otherwise whatever the offset is now
+        only_from  the offset that it must still be (compare-and-set); None: whatever it is now
         """
         with self._transaction():
             sql = "UPDATE $offsets SET next_offset = ? WHERE input_partition = ?"
-            if compare_and_set:
-                moved = self._count(f"{sql} AND next_offset = ?", next_offset, partition, next_offset - 1)
+            if only_from is not None:
+                moved = self._count(f"{sql} AND next_offset = ?", next_offset, partition, only_from)
             else:
                 moved = self._count(sql, next_offset, partition)
             if moved:

@@ -350,7 +350,7 @@ class Handlers:
         at = self._message_id(client)
         version = {"version": client.version} if client.sizes["version"] else {}
         place = {"partition": client.partition, "offset": client.next_offset}
-        kept = store.next[client.partition]
+        kept, believed = store.next[client.partition], client.believed[client.partition]
         known = store.is_new(client) is False if spec.write == "dedupe" else False
         yield
         if spec.write in ("insert", "upsert"):
@@ -361,8 +361,8 @@ class Handlers:
             return [self._store_call(store, "insert", client, value, **at, **version)] if fresh else []
         if spec.write == "outbox":
             return [self._store_call(store, "takes_serial", client, value, gives=store.serials)]
-        refused = spec.compare_and_set and kept + 1 != place["offset"]
-        place["compare_and_set"] = spec.compare_and_set
+        refused = spec.compare_and_set and kept != believed
+        place |= {"only_from": believed} if spec.compare_and_set else {}
         return [
             self._store_call(store, "put_with_offset", client, value, **version, **place, gives=not refused)
         ]

@@ -45,7 +45,7 @@ class Observer(Actor):
         return {
             "records": [_shown(b) for b in log.batches],
             "outcomes": outcomes,
-            "versions": [parsed(b.records[0][1])[1] for b in log.batches if b.control is None],
+            "versions": [parsed(b.records[0][1])[1] or 0 for b in log.batches if b.control is None],
             "high_watermark": log.high_watermark,
             "last_stable_offset": stable.last_stable_offset,
             "committed": [_shown(b) for b, known in data if known == "COMMIT"],
@@ -68,8 +68,13 @@ class Observer(Actor):
         return {"state": state, "epoch": epoch}
 
     def store(self, name: str) -> dict[str, Any]:
-        """Rows of a store, and the offsets that it keeps."""
-        return dict(self.run.stores[name].database.observe())
+        """Rows of a store, the offsets that it keeps, and the version of each input whose rows agree on one."""
+        database = self.run.stores[name].database
+        versions: dict[str, set[int]] = {}
+        for value, version in database.rows():
+            versions.setdefault(str(value), set()).add(version)
+        single = {value: min(found) for value, found in versions.items() if len(found) == 1}
+        return {**database.observe(), "versions": single}
 
     def reader(self, name: str) -> dict[str, Any]:
         """What a reader was given, by partition, each input at most twice, as the model counts."""

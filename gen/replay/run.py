@@ -21,7 +21,7 @@ from eoscheck.gen.replay.actors import Actor, Client, Reader, text
 from eoscheck.gen.replay.coordinators import Transaction
 from eoscheck.gen.replay.groups import Group
 from eoscheck.gen.replay.observe import Observer, differences
-from eoscheck.gen.replay.outcome import CannotForce, NotReproduced, Timeline, means
+from eoscheck.gen.replay.outcome import CannotForce, GuaranteeViolated, NotReproduced, Timeline, means
 from eoscheck.gen.replay.speech import Place, Speech, until
 from eoscheck.gen.replay.wire import Connection, WireError, error_name, request
 from eoscheck.model import spec as spec_module
@@ -248,11 +248,22 @@ class Run:
         """What is seen now, of the things that a predicted observation speaks of."""
         return self._observer.all_of(predicted)
 
-    def must_see(self, predicted: Mapping[str, Any]) -> None:
-        """The end of a trace: everything must be seen as predicted. Raises NotReproduced."""
+    def must_see(self, predicted: Mapping[str, Any], *, never: Mapping[str, Any] | None = None) -> None:
+        """The end of a trace: everything must be seen as predicted. Raises NotReproduced.
+
+        never   what an anomaly looks like that must not show itself; raises GuaranteeViolated if it does
+        """
         wrong = differences(predicted, self.observe(predicted))
         for line in wrong:
             self.timeline.note("observer", f"!! {line}")
+        if wrong and never and not differences(never, self.observe(never)):
+            shown = "; ".join(
+                f"{section} {name} {key}: {value}"
+                for section, places in never.items()
+                for name, things in places.items()
+                for key, value in things.items()
+            )
+            raise GuaranteeViolated(f"guarantee violated, the anomaly shows in spite of the fix: {shown}")
         if wrong:
             raise NotReproduced(wrong)
         self.timeline.note("observer", "everything is seen as predicted")

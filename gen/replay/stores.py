@@ -64,11 +64,11 @@ class Store(Actor):
         version: int = 0,
         partition: int,
         offset: int,
-        compare_and_set: bool,
+        only_from: int | None = None,
         gives: bool,
     ) -> None:
         """Row and next offset in one transaction of the database."""
-        done = self.session(client).write_with_offset(value, version, partition, offset, compare_and_set)
+        done = self.session(client).write_with_offset(value, version, partition, offset, only_from)
         self.note(
             f"{client}: row of input {value} and offset {offset} -> {'committed' if done else 'refused'}"
         )

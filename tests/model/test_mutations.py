@@ -187,7 +187,7 @@ MUTATIONS: list[Mutation] = [
         "store.py",
         "stores/offsets-in-store.yaml",
         "no-duplicates",
-        (("if self.spec.compare_and_set and self.next", "if False and self.next"),),
+        (("if self.spec.compare_and_set and self.next[", "if False and self.next["),),
     ),
 ]
 

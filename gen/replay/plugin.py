@@ -1,0 +1,261 @@
+"""The pytest plugin of eoscheck: the fixture `kafka` for tests that `eoscheck export` wrote.
+
+    @pytest.mark.eos_anomaly("no-duplicates@ledger", kafka="3.9.1")
+    def test_no_duplicates_at_ledger_is_violated(kafka):
+        with kafka.run() as run:
+            run.topic("payments")
+            run.begins()
+            #  1  nothing happens
+            run.must_see({"partitions": {"payments-0": {"records": []}}})
+
+pytest imports this module in every project that has eoscheck installed, so whatever is large is imported in the
+functions, when a test asks for a Kafka.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from eoscheck.gen.replay.flavour import BadFlavour, NoKafka, parse
+from eoscheck.gen.replay.outcome import CannotForce, ReplayFailure, Timeline
+
+if TYPE_CHECKING:
+    from eoscheck.gen.replay.run import Run
+    from eoscheck.gen.replay.testbed import Testbed
+
+MARKERS = {
+    "eos_anomaly": "(property, kafka): passes if a counterexample of eoscheck shows itself on this Kafka",
+    "eos_guarantee": "(property, kafka): passes if a repaired pipeline keeps a property on this Kafka",
+}
+_STEP = re.compile(r"\s*#\s*(\d+)  ")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("eoscheck", "counterexamples on a real Kafka")
+    group.addoption("--kafka", metavar="NAMES", help="run on these, as 3.9.1,4.1.2:tv1 [default: what each test names]")
+    group.addoption("--bootstrap", metavar="HOST:PORT", help="run on a Kafka that is up already")
+    group.addoption("--postgres-dsn", metavar="DSN", help="keep the stores in this PostgreSQL [default: sqlite]")
+    group.addoption("--require-kafka", action="store_true", help="without a Kafka: an error, not a skip")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, text in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}{text}")
+    names = _names(config)
+    if names and config.getoption("--bootstrap"):
+        raise pytest.UsageError("--kafka starts one and --bootstrap takes one that runs: say one of them")
+    try:
+        for name in names:
+            parse(name)
+    except BadFlavour as error:
+        raise pytest.UsageError(f"--kafka: {error}") from None
+
+
+def _names(config: pytest.Config) -> list[str]:
+    """What --kafka lists."""
+    given = config.getoption("--kafka") or ""
+    return [name.strip() for name in given.split(",") if name.strip()]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test runs once on each Kafka that is asked for."""
+    needed = _needed(metafunc.definition)
+    if needed is None or "kafka" not in metafunc.fixturenames:
+        return
+    if metafunc.config.getoption("--bootstrap"):
+        metafunc.parametrize("kafka", [""], ids=["bootstrap"], indirect=True)
+    else:
+        metafunc.parametrize("kafka", _names(metafunc.config) or [needed], indirect=True)
+
+
+def _needed(item: pytest.Item | pytest.Function) -> str | None:
+    """The Kafka that a test was written for: "" where no tested one fits, None where the test is not ours."""
+    found = next((mark for name in MARKERS for mark in item.iter_markers(name)), None)
+    return None if found is None else str(found.kwargs.get("kafka") or "")
+
+
+class Kafka:
+    """A Kafka for one test."""
+
+    def __init__(self, testbed: Testbed, without: Callable[[str], NoReturn]) -> None:
+        self.testbed = testbed
+        self.runs: list[Run] = []
+        self._without = without
+
+    def run(self, *, postgres: bool = False) -> Run:
+        """A replay: use it as a context manager. Its steps are told apart by the numbered comments above its calls.
+
+        postgres   whether its stores need transactions side by side, which sqlite has not
+        """
+        from eoscheck.gen.replay.postgres import NoPostgres
+
+        try:
+            run = self.testbed.run(postgres=postgres)
+        except NoPostgres as error:
+            self._without(str(error))
+        run.timeline = CommentedTimeline(sys._getframe(1).f_code.co_filename)
+        self.runs.append(run)
+        return run
+
+
+class CommentedTimeline(Timeline):
+    """A timeline that takes the number of the present step from the comment above the line that is under way."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._numbers = steps(linecache.getlines(file))
+        super().__init__()
+
+    @property
+    def step(self) -> int:
+        """The number in the last comment of the form `#  5  ...` above that line; 0 in the set-up."""
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename != self._file:
+            if frame.f_back is None:
+                return 0
+            frame = frame.f_back
+        return self._numbers[frame.f_lineno - 1] if frame.f_lineno <= len(self._numbers) else 0
+
+    @step.setter
+    def step(self, number: int) -> None:
+        """Nothing: a test says it by its comments."""
+
+
+def steps(lines: Sequence[str]) -> list[int]:
+    """The step that each line of a test file belongs to; 0 before the first one of a function.
+
+    >>> steps(["def test():", "    begin()", "    #  1  it goes on", "    go_on()"])
+    [0, 0, 1, 1]
+    """
+    found, step = [], 0
+    for line in lines:
+        if line.lstrip().startswith(("def ", "async def ")):
+            step = 0
+        elif comment := _STEP.match(line):
+            step = int(comment[1])
+        found.append(step)
+    return found
+
+
+class Testbeds:
+    """The Kafkas of one session, each started when a test first needs it."""
+
+    __test__ = False
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._bootstrap, self._postgres = config.getoption("--bootstrap"), config.getoption("--postgres-dsn")
+        self._started: dict[str, Testbed | NoKafka] = {}
+
+    def get(self, name: str) -> Testbed:
+        """The Kafka of that flavour ("": that of --bootstrap, or the first to be had). Raises NoKafka."""
+        if name not in self._started:
+            try:
+                self._started[name] = self._start(name)
+            except NoKafka as error:
+                self._started[name] = error
+        found = self._started[name]
+        if isinstance(found, NoKafka):
+            raise found
+        return found
+
+    def _start(self, name: str) -> Testbed:
+        try:
+            from eoscheck.gen.replay.provider import choose
+            from eoscheck.gen.replay.testbed import Testbed
+        except ImportError as error:
+            raise NoKafka(
+                f"a real Kafka needs more packages ({error.name}): pip install 'eoscheck[replay]'"
+            ) from None
+        return Testbed(choose(name or None, self._bootstrap), self._postgres)
+
+    def close(self) -> None:
+        """Stop them all."""
+        started, self._started = self._started, {}
+        for testbed in started.values():
+            if not isinstance(testbed, NoKafka):
+                testbed.close()
+
+
+@pytest.fixture(scope="session")
+def eos_testbeds(pytestconfig: pytest.Config) -> Iterator[Testbeds]:
+    """The Kafkas of this session. They are stopped at its end, after Ctrl-C, too."""
+    testbeds = Testbeds(pytestconfig)
+    yield testbeds
+    testbeds.close()
+
+
+@pytest.fixture
+def kafka(request: pytest.FixtureRequest, eos_testbeds: Testbeds) -> Kafka:
+    """A real Kafka that fits the test, or what --kafka or --bootstrap says."""
+    config, node = request.config, request.node
+
+    def without(reason: str) -> NoReturn:
+        if config.getoption("--require-kafka"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+    name = getattr(request, "param", "")
+    if not name and not config.getoption("--bootstrap") and _needed(node) is not None:
+        without("no tested Kafka does what the spec of this test says: name one by --kafka or --bootstrap")
+    try:
+        found = Kafka(eos_testbeds.get(name), without)
+    except NoKafka as error:
+        without(str(error))
+    node.stash[_KAFKA] = found
+    return found
+
+
+_KAFKA = pytest.StashKey[Kafka]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure is told by the line of the test, what differed, and the timeline; not by how we noticed."""
+    report = yield
+    kafka = item.stash.get(_KAFKA, None)
+    if kafka is None or call.when != "call" or not report.failed:
+        return report
+    assert call.excinfo is not None
+    if isinstance(call.excinfo.value, ReplayFailure | CannotForce) and not item.config.getoption("--full-trace"):
+        _shorten(item, call.excinfo, report)
+    other = _otherwise(item, kafka.testbed)
+    report.sections += [("Kafka", other)] if other else []
+    report.sections += [("timeline", str(run.timeline)) for run in kafka.runs if run.timeline.lines]
+    return report
+
+
+def _shorten(
+    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport
+) -> None:
+    """Leave the lines of the test itself."""
+    own = excinfo.traceback.filter(lambda entry: str(entry.path) == str(item.path))
+    if own:
+        excinfo.traceback = own
+    style = item.config.getoption("--tb")
+    report.longrepr = excinfo.getrepr(style="short" if style == "auto" else style)
+
+
+def _otherwise(item: pytest.Item, testbed: Testbed) -> str:
+    """How the Kafka that a test ran on differs from the one it was written for."""
+    from eoscheck.gen.replay.testbed import differing, switches_of
+
+    needed = _needed(item)
+    if not needed:
+        return ""
+    with suppress(NoKafka):
+        flavour = parse(needed)
+        meant = switches_of(flavour.version, flavour.transaction_version or 0, flavour.settings)
+        if meant is None or testbed.switches is None:
+            return f"this ran on {testbed}, and was written for {needed}"
+        if found := differing(meant, testbed.switches):
+            return f"this ran on {testbed}, and was written for {needed}. " + "; ".join(found)
+    return ""
