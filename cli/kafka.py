@@ -30,10 +30,11 @@ def usable(command: Command) -> Command:
                 f"a real Kafka needs more packages ({error.name}): pip install 'eoscheck[replay]'"
             ) from None
         from eoscheck.gen.replay.flavour import NoKafka
+        from eoscheck.gen.replay.postgres import NoPostgres
 
         try:
             return command(**options)
-        except NoKafka as error:
+        except (NoKafka, NoPostgres) as error:
             raise click.ClickException(str(error)) from None
 
     return explained

@@ -25,6 +25,8 @@ COMMANDS = {
     "check": "Explore many specs and compare each with what it expects.",
     "simulate": "Take seeded random walks through a pipeline too large to explore.",
     "show": "Show a trace.",
+    "replay": "Replay traces on a real Kafka.",
+    "export": "Write a trace as a pytest file.",
     "explain": "Explain a property, a fault, a way to commit offsets, or a hazard.",
     "conform": "Confront the model with a real Kafka: replay many executions.",
     "kafka": "Keep a real Kafka up to replay on.",

@@ -23,7 +23,8 @@ def progress(found: Conformance) -> str:
 def conformance_text(found: Conformance) -> str:
     """The result of one spec on one Kafka, with the timeline of each kind of divergence."""
     mark = "✗" if found.divergences else "✓"
-    verdict = f"{len(found.divergences)} kinds of divergence" if found.divergences else "as the model says"
+    kinds = len(found.divergences)
+    verdict = f"{kinds} kind{'s' * (kinds > 1)} of divergence" if kinds else "as the model says"
     possible, taken = found.commands
     lines = [
         f"{mark} {verdict}  {found.spec}",

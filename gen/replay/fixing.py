@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.engine import Engine
 from eoscheck.checker.examine import engine_for
+from eoscheck.gen.replay.account import hindrance
 from eoscheck.gen.replay.replayer import Plan, plan_path
 from eoscheck.model.client import Client
 from eoscheck.model.language import Action, Component, ConcreteMemory, Property
@@ -42,9 +42,8 @@ def fixed_plan(trace: Trace, path: str | Path) -> Plan:
     spec = load(path)
     schedule = follow(spec, trace.property, [step.label for step in trace.steps])
     plan = plan_path(build(spec), schedule)
-    if plan.refused or plan.unforced:
-        reason = plan.refused or f"step {plan.unforced[0].number}: {plan.unforced[0].unforced}"
-        raise NoFix(f"{path} cannot be replayed: {reason}")
+    if reason := hindrance(plan):
+        raise NoFix(f"it cannot be replayed: {reason}")
     return plan
 
 
@@ -69,10 +68,10 @@ def _with_property(spec: Spec, name: str) -> tuple[Pipeline, Property]:
     try:
         pipeline = build(spec, (), [name.partition("@")[0]])
     except Refused:
-        raise NoFix(f"{spec.path} has no property {name}") from None
+        raise NoFix(f"it has no property {name}") from None
     found = next((p for p in pipeline.model.properties if p.name == name), None)
     if found is None:
-        raise NoFix(f"{spec.path} has no property {name}")
+        raise NoFix(f"it has no property {name}")
     return pipeline, found
 
 
@@ -98,13 +97,13 @@ class _Following:
             return
         parties = _parties(self.actions[number])
         helping = {n for n in self._free if parties & _parties(self.actions[n])}
-        way = self._way(state, helping, lambda _, next_: number in next_, AHEAD)
+        way = self._way(state, helping, lambda next_: number in next_, AHEAD)
         if way is not None:
             self._take([*way, number])
 
     def rest(self) -> None:
         """Run on without faults until nothing but a fault can happen."""
-        way = self._way(self.states[-1], self._free, lambda _, next_: not self._free & next_)
+        way = self._way(self.states[-1], self._free, lambda next_: self._free.isdisjoint(next_))
         if way is None:
             way = self._some_way()
         self._take(way)
@@ -136,10 +135,10 @@ class _Following:
         self,
         state: bytes,
         among: Collection[int],
-        there: Callable[[bytes, Collection[int]], Any],
+        there: Callable[[Collection[int]], bool],
         longest: int | None = None,
     ) -> list[int] | None:
-        """A shortest way to a state that is `there`, which is asked with what can happen in it; None: none was found.
+        """A shortest way to a state in which the actions that can happen are `there`; None: none was found.
 
         among  numbers of the actions that may be used
         """
@@ -149,7 +148,7 @@ class _Following:
             following = []
             for here in frontier:
                 successors = self._successors(here)
-                if there(here, successors.keys()):
+                if there(successors.keys()):
                     return _back(before, here)
                 for number, after in successors.items():
                     if number in among and after not in before:

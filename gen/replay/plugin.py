@@ -22,7 +22,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
-
 from eoscheck.gen.replay.flavour import BadFlavour, NoKafka, parse
 from eoscheck.gen.replay.outcome import CannotForce, ReplayFailure, Timeline
 
@@ -39,9 +38,13 @@ _STEP = re.compile(r"\s*#\s*(\d+)  ")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("eoscheck", "counterexamples on a real Kafka")
-    group.addoption("--kafka", metavar="NAMES", help="run on these, as 3.9.1,4.1.2:tv1 [default: what each test names]")
+    group.addoption(
+        "--kafka", metavar="NAMES", help="run on these, as 3.9.1,4.1.2:tv1 [default: what each test names]"
+    )
     group.addoption("--bootstrap", metavar="HOST:PORT", help="run on a Kafka that is up already")
-    group.addoption("--postgres-dsn", metavar="DSN", help="keep the stores in this PostgreSQL [default: sqlite]")
+    group.addoption(
+        "--postgres-dsn", metavar="DSN", help="keep the stores in this PostgreSQL [default: sqlite]"
+    )
     group.addoption("--require-kafka", action="store_true", help="without a Kafka: an error, not a skip")
 
 
@@ -94,15 +97,21 @@ class Kafka:
 
         postgres   whether its stores need transactions side by side, which sqlite has not
         """
-        from eoscheck.gen.replay.postgres import NoPostgres
-
-        try:
-            run = self.testbed.run(postgres=postgres)
-        except NoPostgres as error:
-            self._without(str(error))
+        run = self._run(postgres)
+        if isinstance(run, str):
+            self._without(run)
         run.timeline = CommentedTimeline(sys._getframe(1).f_code.co_filename)
         self.runs.append(run)
         return run
+
+    def _run(self, postgres: bool) -> Run | str:
+        """A replay, or what is missing for it."""
+        from eoscheck.gen.replay.postgres import NoPostgres
+
+        try:
+            return self.testbed.run(postgres=postgres)
+        except NoPostgres as error:
+            return str(error)
 
 
 class CommentedTimeline(Timeline):
@@ -153,17 +162,14 @@ class Testbeds:
         self._bootstrap, self._postgres = config.getoption("--bootstrap"), config.getoption("--postgres-dsn")
         self._started: dict[str, Testbed | NoKafka] = {}
 
-    def get(self, name: str) -> Testbed:
-        """The Kafka of that flavour ("": that of --bootstrap, or the first to be had). Raises NoKafka."""
+    def get(self, name: str) -> Testbed | NoKafka:
+        """The Kafka of that flavour ("": that of --bootstrap, or the first to be had), or why there is none."""
         if name not in self._started:
             try:
                 self._started[name] = self._start(name)
             except NoKafka as error:
                 self._started[name] = error
-        found = self._started[name]
-        if isinstance(found, NoKafka):
-            raise found
-        return found
+        return self._started[name]
 
     def _start(self, name: str) -> Testbed:
         try:
@@ -204,11 +210,10 @@ def kafka(request: pytest.FixtureRequest, eos_testbeds: Testbeds) -> Kafka:
     name = getattr(request, "param", "")
     if not name and not config.getoption("--bootstrap") and _needed(node) is not None:
         without("no tested Kafka does what the spec of this test says: name one by --kafka or --bootstrap")
-    try:
-        found = Kafka(eos_testbeds.get(name), without)
-    except NoKafka as error:
-        without(str(error))
-    node.stash[_KAFKA] = found
+    testbed = eos_testbeds.get(name)
+    if isinstance(testbed, NoKafka):
+        without(str(testbed))
+    found = node.stash[_KAFKA] = Kafka(testbed, without)
     return found
 
 
@@ -224,8 +229,13 @@ def pytest_runtest_makereport(
     kafka = item.stash.get(_KAFKA, None)
     if kafka is None or call.when != "call" or not report.failed:
         return report
+    from eoscheck.gen.replay.wire import WireError
+
     assert call.excinfo is not None
-    if isinstance(call.excinfo.value, ReplayFailure | CannotForce) and not item.config.getoption("--full-trace"):
+    told = isinstance(call.excinfo.value, ReplayFailure | CannotForce | WireError)
+    if told and not item.config.getoption(
+        "--full-trace"
+    ):
         _shorten(item, call.excinfo, report)
     other = _otherwise(item, kafka.testbed)
     report.sections += [("Kafka", other)] if other else []
@@ -241,7 +251,12 @@ def _shorten(
     if own:
         excinfo.traceback = own
     style = item.config.getoption("--tb")
-    report.longrepr = excinfo.getrepr(style="short" if style == "auto" else style)
+    shown = excinfo.getrepr(style="short" if style == "auto" else style)
+    if shown.reprcrash is not None:
+        shown.reprcrash.message = str(excinfo.value)  # what the summary shows, in the little room that it has
+    for entry in getattr(shown.reprtraceback, "reprentries", ()):
+        entry.lines[:] = [line.replace(f"{type(excinfo.value).__module__}.", "") for line in entry.lines]
+    report.longrepr = shown
 
 
 def _otherwise(item: pytest.Item, testbed: Testbed) -> str:
@@ -251,11 +266,12 @@ def _otherwise(item: pytest.Item, testbed: Testbed) -> str:
     needed = _needed(item)
     if not needed:
         return ""
+    remarks = [] if testbed.steered else ["transaction markers are left to it, and written at once"]
     with suppress(NoKafka):
         flavour = parse(needed)
         meant = switches_of(flavour.version, flavour.transaction_version or 0, flavour.settings)
-        if meant is None or testbed.switches is None:
-            return f"this ran on {testbed}, and was written for {needed}"
-        if found := differing(meant, testbed.switches):
-            return f"this ran on {testbed}, and was written for {needed}. " + "; ".join(found)
-    return ""
+        if meant is not None and testbed.switches is not None:
+            remarks += differing(meant, testbed.switches)
+    if not remarks:
+        return ""
+    return f"this ran on {testbed}, and was written for {needed}: {'; '.join(remarks)}"

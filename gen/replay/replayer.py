@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,14 +10,20 @@ from typing import Any
 
 from eoscheck.checker.counterexample import Trace, readable
 from eoscheck.gen.replay.calls import Call, Planned
+from eoscheck.gen.replay.flavour import NoKafka
 from eoscheck.gen.replay.outcome import CannotForce, Diverged, NotReproduced
 from eoscheck.gen.replay.plan import Planner, unplayable
 from eoscheck.gen.replay.run import Run
 from eoscheck.gen.replay.setting import setting
 from eoscheck.gen.replay.testbed import Testbed
+from eoscheck.gen.replay.wire import WireError
 from eoscheck.model.pipeline import Pipeline, build
 from eoscheck.model.spec import Spec
 from pydantic import TypeAdapter, ValidationError
+
+
+class BrokerGone(NoKafka):
+    """The Kafka that was started for replays has ended. One line, with the last that it logged."""
 
 
 class StaleTrace(Exception):
@@ -120,7 +127,10 @@ def perform(run: Run, call: Call) -> None:
 
 
 def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
-    """Replay a plan. `every_step`: compare everything that can be seen after each step, not only at the end."""
+    """Replay a plan. `every_step`: compare everything that can be seen after each step, not only at the end.
+
+    A connection that breaks is a divergence. Raises BrokerGone where there is no broker any more.
+    """
     begin = time.monotonic()
     if plan.refused or plan.unforced:
         reason = plan.refused or f"step {plan.unforced[0].number}: {plan.unforced[0].unforced}"
@@ -130,7 +140,8 @@ def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
         with run:
             _play(run, plan, every_step)
     except Diverged as failure:
-        return _report("diverged", failure.step, str(failure), begin, run, failure.what)
+        what = f"{failure.what.partition(': ')[2]}: {failure.model}, not {failure.real}"
+        return _report("diverged", failure.step, str(failure), begin, run, what)
     except NotReproduced as failure:
         step = run.timeline.step if every_step else None
         return _report("diverged" if step else "not reproduced", step, str(failure), begin, run, failure.what)
@@ -138,6 +149,13 @@ def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
         return _report(
             "diverged", run.timeline.step, f"step {run.timeline.step}: {failure}", begin, run, str(failure)
         )
+    except WireError as failure:
+        cluster = testbed.cluster
+        if cluster.ours and not all(broker.running for broker in cluster.brokers):
+            said = cluster.log_tail(1).strip() or "it logged nothing"
+            raise BrokerGone(f"{testbed} has ended in the middle of a replay: {said}") from None
+        step = run.timeline.step
+        return _report("diverged", step, f"step {step}: {failure}", begin, run, str(failure))
     return _report("as predicted", None, f"{len(plan.steps)} steps, as predicted", begin, run, "")
 
 
@@ -154,4 +172,5 @@ def _play(run: Run, plan: Plan, every_step: bool) -> None:
 
 
 def _report(outcome: str, step: int | None, text: str, begin: float, run: Run, what: str) -> Report:
-    return Report(outcome, step, text, time.monotonic() - begin, run.timeline.lines, what)
+    kind = re.sub(r"[0-9]+", "n", what)
+    return Report(outcome, step, text, time.monotonic() - begin, run.timeline.lines, kind)

@@ -278,7 +278,7 @@ class Run:
                 group.end()
             if self.topics:
                 self._observer.connection().call(self.speech.delete([self.unique(t) for t in self.topics]))
-        except WireError as error:
+        except (WireError, CannotForce) as error:
             self.timeline.note("observer", f"!! cannot clean up: {error}")
         finally:
             for client in self.clients.values():

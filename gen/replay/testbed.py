@@ -26,6 +26,7 @@ class Testbed:
     """A cluster that is ready, for any number of replays. Use as a context manager, or call `close`.
 
     steered     whether transaction markers wait for the trace (clusters started here)
+    database    where stores lie: a connection string of PostgreSQL; None: sqlite, or a server of ours for an outbox
     """
 
     __test__ = False
@@ -41,7 +42,7 @@ class Testbed:
             if self._markers:
                 self._markers.close()
             raise
-        self._postgres = postgres
+        self.database = postgres
 
     def __enter__(self) -> Testbed:
         return self
@@ -70,15 +71,15 @@ class Testbed:
             (first.host, first.client_port),
             self.cluster.transaction_version,
             self._markers,
-            self._dsn() if postgres or self._postgres else None,
+            self._dsn() if postgres or self.database else None,
         )
 
     def _dsn(self) -> str:
-        if self._postgres is None or self._postgres == "":
+        if not self.database:
             from eoscheck.gen.replay.postgres import server
 
-            self._postgres = server().dsn
-        return self._postgres
+            self.database = server().dsn
+        return self.database
 
     def close(self) -> None:
         """Stop what was started here. Raises ProxyError for what went wrong in the proxy unnoticed."""

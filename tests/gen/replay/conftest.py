@@ -10,6 +10,9 @@ import pytest
 from eoscheck.gen.replay.cluster import Cluster, start
 from eoscheck.gen.replay.flavour import NoKafka, parse
 from eoscheck.gen.replay.markers import Markers
+from eoscheck.gen.replay.postgres import NoPostgres, server
+from eoscheck.gen.replay.provider import choose
+from eoscheck.gen.replay.testbed import Testbed
 from eoscheck.gen.replay.wire import Connection, batches, error_name, request
 
 
@@ -77,3 +80,34 @@ def brokers() -> Iterator[Callable[[str], Kafka]]:
     for kafka in running.values():
         kafka.cluster.stop()
         kafka.markers.close()
+
+
+@pytest.fixture(scope="session")
+def testbeds() -> Iterator[Callable[[str], Testbed]]:
+    """testbeds("3.9.1"): a Kafka of this flavour to replay on."""
+    running: dict[str, Testbed] = {}
+
+    def testbed(flavour: str) -> Testbed:
+        if flavour not in running:
+            try:
+                running[flavour] = Testbed(choose(flavour))
+            except NoKafka as error:
+                pytest.skip(str(error))
+        return running[flavour]
+
+    yield testbed
+    for one in running.values():
+        one.close()
+        if one.database:
+            server().stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL of our own: its connection string."""
+    try:
+        started = server()
+    except NoPostgres as error:
+        pytest.skip(str(error))
+    yield started.dsn
+    started.stop()
