@@ -86,8 +86,7 @@ class Processor(Client):
     next_offset = Var(lambda self: range(self.sizes["offset"] + 2))
     polled_generation = Var(lambda self: range(self.sizes["generation"] + 1))
     fresh = Var(bool)
-    # The offset that it knows its database to have, by input partition: read when it found its position, or written by
-    # itself (compare-and-set).
+    # For compare-and-set, the offset that its database has as far as it knows, by input partition.
     believed = Var(
         lambda self: Array(range(self.sizes["offset"] + 2 if self._compares() else 1), len(self.inputs))
     )

@@ -20,7 +20,9 @@ def outcome(batch: Batch, log: Sequence[Batch]) -> str:
     """COMMIT, ABORT, or "data" while undecided: the first marker of the batch's producer behind it."""
     if batch.control or not batch.transactional:
         return "COMMIT"
-    markers = (b.control for b in log if b.control and b.producer_id == batch.producer_id and b.offset > batch.offset)
+    markers = (
+        b.control for b in log if b.control and b.producer_id == batch.producer_id and b.offset > batch.offset
+    )
     return next(markers, "data")
 
 
@@ -48,8 +50,18 @@ class Observer(Actor):
             "versions": [parsed(b.records[0][1])[1] or 0 for b in log.batches if b.control is None],
             "high_watermark": log.high_watermark,
             "last_stable_offset": stable.last_stable_offset,
+            "producers": self._producers(name),
             "committed": [_shown(b) for b, known in data if known == "COMMIT"],
             "open": [_shown(b) for b, known in data if known == "data"],
+        }
+
+    def _producers(self, name: str) -> dict[str, list[int]]:
+        """What the leader remembers of each transactional.id: epoch, last sequence, first offset of what is open."""
+        known = self.run.speech.producers(self.connection(), self.run.place(name))
+        return {
+            transactional_id: list(known[transaction.producer_id])
+            for transactional_id, transaction in self.run.transactions.items()
+            if self.run.producer_ids.get(transaction.id) in known
         }
 
     def group(self, name: str) -> dict[str, Any]:

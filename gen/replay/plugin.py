@@ -233,9 +233,7 @@ def pytest_runtest_makereport(
 
     assert call.excinfo is not None
     told = isinstance(call.excinfo.value, ReplayFailure | CannotForce | WireError)
-    if told and not item.config.getoption(
-        "--full-trace"
-    ):
+    if told and not item.config.getoption("--full-trace"):
         _shorten(item, call.excinfo, report)
     other = _otherwise(item, kafka.testbed)
     report.sections += [("Kafka", other)] if other else []

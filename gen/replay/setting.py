@@ -7,6 +7,7 @@ from typing import Any
 
 from eoscheck.gen.replay.calls import Call
 from eoscheck.gen.replay.numbers import Numbers
+from eoscheck.model.partition import Partition
 from eoscheck.model.pipeline import Pipeline
 from eoscheck.model.processor import Processor
 from eoscheck.model.protocol import At
@@ -110,6 +111,8 @@ def predicted(pipeline: Pipeline, numbers: Numbers) -> dict[str, Any]:
     logs = {p.name for parts in pipeline.partitions.values() for p in parts}
     partitions = {name: part for name, part in seen["partitions"].items() if name in logs}
     transactions = seen["transactions"]
+    for written in (p for parts in pipeline.partitions.values() for p in parts):
+        partitions[written.name] = {**partitions[written.name], "producers": _producers(pipeline, written)}
     if numbers.counted:
         partitions = {name: _committed(part) for name, part in partitions.items()}
         transactions = {name: {"state": t["state"]} for name, t in transactions.items()}
@@ -127,6 +130,15 @@ def predicted(pipeline: Pipeline, numbers: Numbers) -> dict[str, Any]:
         groups[name] = {"committed": committed, "pending": pending}
     observation = {**seen, "partitions": partitions, "groups": groups, "transactions": transactions}
     return {section: places for section, places in observation.items() if places}
+
+
+def _producers(pipeline: Pipeline, partition: Partition) -> dict[str, list[int]]:
+    """What the leader remembers of each transactional.id; -1 where there is none (`ProducerStateEntry`)."""
+    return {
+        name: [partition.epochs[c.pid] - 1, partition.sequences[c.pid] - 1, partition.first[c.pid] - 1]
+        for name, c in pipeline.coordinators.items()
+        if partition.epochs[c.pid] != 0
+    }
 
 
 def _committed(part: dict[str, Any]) -> dict[str, Any]:

@@ -307,6 +307,14 @@ class Speech:
         answer = connection.call(_list_offsets(places, "latest", "read_uncommitted"))
         return all(error_name(p.error_code) == "NONE" for topic in answer.topics for p in topic.partitions)
 
+    def producers(self, connection: Connection, place: Place) -> dict[int, tuple[int, int, int]]:
+        """What a leader remembers of producers (DescribeProducers), by producer id: epoch, last sequence, and the first
+        offset of its open transaction; -1 where there is none."""
+        asked = [{"name": place.topic, "partition_indexes": [place.partition]}]
+        answer = connection.call(request("DescribeProducers", 0, topics=asked))
+        found = answer.topics[0].partitions[0].active_producers
+        return {p.producer_id: (p.producer_epoch, p.last_sequence, p.current_txn_start_offset) for p in found}
+
     def transaction(self, connection: Connection, transactional_id: str) -> tuple[str, int]:
         """State and producer epoch of a transactional.id (DescribeTransactions)."""
         answer = connection.call(request("DescribeTransactions", 0, transactional_ids=[transactional_id]))
