@@ -106,5 +106,5 @@ def _code(done: list[Conformance], refused: bool) -> int:
     if done and done[-1].stopped:
         return INTERRUPTED
     differ = any(found.divergences for found in done)
-    partly = refused or not all(found.complete for found in done)
+    partly = refused or any(found.skipped or not found.complete for found in done)
     return worst([REPLAY_DIFFERS if differ else 0, WORD["undecided"] if partly else 0])

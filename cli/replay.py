@@ -144,8 +144,8 @@ def _replayed(
     path: str, trace: Trace, plan: Plan, kafkas: Kafkas, every_step: bool, style: Style | None
 ) -> Replayed:
     """Replay one trace, and print what came of it if there is a style to print in."""
-    from eoscheck.gen.replay.account import account, hindrance, verdict_line
-    from eoscheck.gen.replay.replayer import Report, replay
+    from eoscheck.gen.replay.account import account, verdict_line
+    from eoscheck.gen.replay.replayer import Report, hindrance, replay
 
     reason = hindrance(plan)
     testbed = None if reason else kafkas.fit_for(plan)

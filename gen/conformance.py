@@ -34,6 +34,8 @@ def conformance_text(found: Conformance) -> str:
         f"    {taken} of {possible} cases of actions taken"
         + ("" if found.complete else " (of those met before the search for them was cut)"),
     ]
+    if found.skipped:
+        lines.append(f"    {found.skipped:,} executions skipped: their markers would have to be steered")
     reasons: dict[str, list[str]] = {}
     for action, reason in found.unforced.items():
         reasons.setdefault(reason, []).append(action)

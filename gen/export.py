@@ -15,10 +15,9 @@ from typing import Any
 
 from eoscheck.checker.counterexample import Trace
 from eoscheck.gen.literals import WIDTH, call, literal
-from eoscheck.gen.replay.account import hindrance
 from eoscheck.gen.replay.calls import Call, Planned
 from eoscheck.gen.replay.flavour import Flavour
-from eoscheck.gen.replay.replayer import Plan
+from eoscheck.gen.replay.replayer import Plan, hindrance
 from eoscheck.gen.replay.testbed import fitting
 from eoscheck.gen.screen import printable
 from eoscheck.model.spec import Processor, Spec

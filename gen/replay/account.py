@@ -24,13 +24,6 @@ MARKS = {
 """Each outcome as a mark with a word, and its colour."""
 
 
-def hindrance(plan: Plan) -> str | None:
-    """Why a plan cannot be replayed from end to end, or None where it can."""
-    if plan.refused or not plan.unforced:
-        return plan.refused
-    return f"step {plan.unforced[0].number}: {plan.unforced[0].unforced}"
-
-
 def account(
     trace: Trace, plan: Plan, report: Report, kafka: str, remarks: Iterable[str], style: Style
 ) -> str:

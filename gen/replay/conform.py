@@ -19,7 +19,7 @@ from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.covering import Covering, commands_on, cover, taken
 from eoscheck.checker.trace import trace
 from eoscheck.gen.replay.plan import unforced, unplayable
-from eoscheck.gen.replay.replayer import Plan, Report, plan_path
+from eoscheck.gen.replay.replayer import Plan, Report, hindrance, plan_path
 from eoscheck.gen.replay.replayer import replay as replay_plan
 from eoscheck.gen.replay.testbed import Testbed
 from eoscheck.model.language import Action
@@ -59,6 +59,7 @@ class Conformance:
 
     commands   how many cases of actions there are that executions of forcible steps take, and that were taken
     unforced   actions that cannot be forced from outside, with the reason
+    skipped    executions that this Kafka cannot be made to follow
     """
 
     spec: str
@@ -70,6 +71,7 @@ class Conformance:
     seconds: float = 0.0
     commands: tuple[int, int] = (0, 0)
     complete: bool = True
+    skipped: int = 0
     stopped: bool = False
     fired: Counter[str] = field(default_factory=Counter)
     unforced: dict[str, str] = field(default_factory=dict)
@@ -87,6 +89,7 @@ class Conformance:
             "seconds": round(self.seconds, 3),
             "commands": {"possible": self.commands[0], "taken": self.commands[1]},
             "complete": self.complete,
+            "skipped": self.skipped,
             "stopped": self.stopped,
             "actions": dict(sorted(self.fired.items())),
             "unforced": self.unforced,
@@ -204,6 +207,9 @@ def conform(
 
 def _one(drawer: _Drawer, testbed: Testbed, path: list[int], found: Conformance) -> None:
     plan = drawer.plan(path)
+    if hindrance(plan, testbed.steered):
+        found.skipped += 1
+        return
     result = replay_plan(testbed, plan, every_step=True)
     done = len(path) if result.good else (result.step or len(path))
     found.traces += 1

@@ -13,8 +13,7 @@ from pathlib import Path
 from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.engine import Engine
 from eoscheck.checker.examine import engine_for
-from eoscheck.gen.replay.account import hindrance
-from eoscheck.gen.replay.replayer import Plan, plan_path
+from eoscheck.gen.replay.replayer import Plan, hindrance, plan_path
 from eoscheck.model.client import Client
 from eoscheck.model.language import Action, Component, ConcreteMemory, Property
 from eoscheck.model.loader import load

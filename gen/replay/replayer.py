@@ -126,15 +126,34 @@ def perform(run: Run, call: Call) -> None:
     getattr(who, call.verb)(*call.arguments, **call.keywords)
 
 
+def hindrance(plan: Plan, steered: bool = True) -> str | None:
+    """Why a plan cannot be replayed from end to end, or None where it can.
+
+    steered  whether transaction markers wait for their step
+    """
+    if plan.refused:
+        return plan.refused
+    decided: set[str] = set()
+    for step in plan.steps:
+        if step.unforced:
+            return f"step {step.number}: {step.unforced}"
+        others = [c for c in step.calls if not (c.kind == "transaction" and {c.who} == decided)]
+        if decided and others and not steered:
+            return f"step {step.number} comes between a decision and its markers, which are not steered on this Kafka"
+        states = step.observation.get("transactions", {})
+        decided = {name for name, seen in states.items() if str(seen.get("state")).startswith("Prepare")}
+    return None
+
+
 def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
     """Replay a plan. `every_step`: compare everything that can be seen after each step, not only at the end.
 
     A connection that breaks is a divergence. Raises BrokerGone where there is no broker any more.
     """
     begin = time.monotonic()
-    if plan.refused or plan.unforced:
-        reason = plan.refused or f"step {plan.unforced[0].number}: {plan.unforced[0].unforced}"
+    if reason := hindrance(plan, testbed.steered):
         return Report("cannot be forced", None, reason, 0.0)
+    every_step = every_step and testbed.steered
     run = testbed.run(postgres=plan.postgres)
     try:
         with run:

@@ -13,6 +13,7 @@ from eoscheck.gen.replay.flavour import (
     UNVERIFIED,
     UNVERIFIED_SETTINGS,
     Flavour,
+    NoKafka,
     parse,
 )
 from eoscheck.gen.replay.markers import Markers
@@ -42,6 +43,11 @@ class Testbed:
             if self._markers:
                 self._markers.close()
             raise
+        if len(self.cluster.brokers) > 1:
+            self.close()
+            raise NoKafka(
+                f"{self.cluster.bootstrap} has {len(self.cluster.brokers)} brokers: a replay needs a cluster of one"
+            )
         self.database = postgres
 
     def __enter__(self) -> Testbed:

@@ -73,6 +73,7 @@ def test_no_duplicates_at_ledger_is_violated(kafka):
                         "outcomes": [],
                         "high_watermark": 0,
                         "last_stable_offset": 0,
+                        "producers": {},
                     },
                 },
                 "groups": {"enricher": {"committed": {"0": None}, "pending": []}},
