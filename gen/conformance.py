@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from eoscheck.gen.junit import clean
+
 if TYPE_CHECKING:
     from eoscheck.gen.replay.conform import Conformance, Divergence
-
-# What XML 1.0 cannot hold, not even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def progress(found: Conformance) -> str:
@@ -69,14 +67,10 @@ def conformance_junit(results: Sequence[Conformance]) -> str:
         )
         for divergence in found.divergences:
             case = ElementTree.SubElement(suite, "testcase", classname=found.spec, name=divergence.kind)
-            failure = ElementTree.SubElement(case, "failure", message=_clean(divergence.report.text))
-            failure.text = _clean("\n".join(divergence.report.timeline))
+            failure = ElementTree.SubElement(case, "failure", message=clean(divergence.report.text))
+            failure.text = clean("\n".join(divergence.report.timeline))
         if not found.divergences:
             name = f"{found.traces} executions as the model says"
             ElementTree.SubElement(suite, "testcase", classname=found.spec, name=name)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text)

@@ -29,7 +29,7 @@ def junit(all_checked: Sequence[Checked]) -> str:
 
 
 def _suite(checked: Checked) -> ElementTree.Element:
-    suite = ElementTree.Element("testsuite", name=_clean(checked.path))
+    suite = ElementTree.Element("testsuite", name=clean(checked.path))
     if checked.result:
         suite.set("time", f"{checked.result.seconds:.3f}")
         for row in checked.result.properties:
@@ -39,7 +39,7 @@ def _suite(checked: Checked) -> ElementTree.Element:
             _failure(_plain_case(checked, difference.property, suite), difference, "")
     if checked.error:
         case = _plain_case(checked, "spec", suite)
-        ElementTree.SubElement(case, "error", message=_clean(checked.error))
+        ElementTree.SubElement(case, "error", message=clean(checked.error))
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", str(len(suite.findall("testcase/error"))))
@@ -47,11 +47,11 @@ def _suite(checked: Checked) -> ElementTree.Element:
 
 
 def _plain_case(checked: Checked, name: str, suite: ElementTree.Element) -> ElementTree.Element:
-    return ElementTree.SubElement(suite, "testcase", classname=_clean(checked.path), name=_clean(name))
+    return ElementTree.SubElement(suite, "testcase", classname=clean(checked.path), name=clean(name))
 
 
 def _case(checked: Checked, row: PropertyVerdict) -> ElementTree.Element:
-    case = ElementTree.Element("testcase", classname=_clean(checked.path), name=_clean(row.name))
+    case = ElementTree.Element("testcase", classname=clean(checked.path), name=clean(row.name))
     difference = next((d for d in checked.differences if d.property in (row.name, row.base)), None)
     if difference and row.verdict != difference.expected:
         trace = checked.traces.get(row.name)
@@ -60,9 +60,10 @@ def _case(checked: Checked, row: PropertyVerdict) -> ElementTree.Element:
 
 
 def _failure(case: ElementTree.Element, difference: Difference, body: str) -> None:
-    failure = ElementTree.SubElement(case, "failure", message=_clean(str(difference)))
-    failure.text = _clean(body)
+    failure = ElementTree.SubElement(case, "failure", message=clean(str(difference)))
+    failure.text = clean(body)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """A text that XML can hold."""
     return _FORBIDDEN.sub("\ufffd", text)
