@@ -12,8 +12,8 @@ import json
 import statistics
 import time
 
-from eoscheck.gen.replay.cluster import start
-from eoscheck.gen.replay.flavour import TESTED, parse
+from eoscheck.gen.kafka.cluster import start
+from eoscheck.gen.kafka.flavour import TESTED, parse
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from eoscheck.checker.examine import examine, limits_of
 from eoscheck.checker.prepare import prepare
-from eoscheck.gen.replay.provider import choose
+from eoscheck.gen.kafka.provider import choose
 from eoscheck.gen.replay.replayer import plan_trace, replay
 from eoscheck.gen.replay.testbed import Testbed, fitting
 

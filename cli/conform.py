@@ -55,7 +55,7 @@ def command(
     Kafka would run it. Exit codes: 0 as the model says, 5 it differs, 3 not all of it could be tried.
     """
     from eoscheck.gen.conformance import conformance_junit, conformance_text
-    from eoscheck.gen.replay.provider import choose
+    from eoscheck.gen.kafka.provider import choose
     from eoscheck.gen.replay.testbed import Testbed
     from eoscheck.model.loader import load
 

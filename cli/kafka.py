@@ -11,7 +11,7 @@ import click
 from eoscheck.cli.output import emit, emit_json
 
 if TYPE_CHECKING:
-    from eoscheck.gen.replay.kept import Kept
+    from eoscheck.gen.kafka.kept import Kept
 
 Command = Callable[..., int]
 
@@ -24,12 +24,12 @@ def usable(command: Command) -> Command:
     @functools.wraps(command)
     def explained(**options: Any) -> int:
         try:
-            importlib.import_module("eoscheck.gen.replay.kept")
+            importlib.import_module("eoscheck.gen.kafka.kept")
         except ImportError as error:
             raise click.ClickException(
                 f"a real Kafka needs more packages ({error.name}): pip install 'eoscheck[replay]'"
             ) from None
-        from eoscheck.gen.replay.flavour import NoKafka
+        from eoscheck.gen.kafka.flavour import NoKafka
         from eoscheck.gen.replay.postgres import NoPostgres
 
         try:
@@ -72,7 +72,7 @@ def up(name: str | None, brokers: int, as_json: bool) -> int:
 
     Exit codes: 0 it is up, 2 something is missing to start it.
     """
-    from eoscheck.gen.replay import jars, kept, provider
+    from eoscheck.gen.kafka import jars, kept, provider
 
     flavour = provider.choose(name).flavour
     assert flavour is not None
@@ -91,7 +91,7 @@ def up(name: str | None, brokers: int, as_json: bool) -> int:
 @usable
 def status(as_json: bool) -> int:
     """Say which Kafkas `eoscheck kafka up` has left running."""
-    from eoscheck.gen.replay import kept
+    from eoscheck.gen.kafka import kept
 
     found = kept.records()
     if as_json:
@@ -107,8 +107,8 @@ def status(as_json: bool) -> int:
 @usable
 def down(name: str | None, as_json: bool) -> int:
     """Stop the Kafkas that `eoscheck kafka up` has left running, and remove all that they wrote."""
-    from eoscheck.gen.replay import kept
-    from eoscheck.gen.replay.flavour import parse
+    from eoscheck.gen.kafka import kept
+    from eoscheck.gen.kafka.flavour import parse
 
     stopped = kept.down(None if name is None else str(parse(name)))
     if as_json:

@@ -73,8 +73,8 @@ def command(
     Exit codes: 0 all went as predicted, 2 bad input or no Kafka, 3 something could not be forced from outside,
     5 something went otherwise.
     """
+    from eoscheck.gen.kafka.wire import WireError
     from eoscheck.gen.replay.postgres import NoPostgres
-    from eoscheck.gen.replay.wire import WireError
 
     planned = [(path, *_planned(path)) for path in traces]
     done: list[Replayed] = []
@@ -112,7 +112,7 @@ class Kafkas:
     """The Kafkas that traces are replayed on, each started when it is first needed. Use as a context manager."""
 
     def __init__(self, kafka: str | None, bootstrap: str | None, postgres: str | None) -> None:
-        from eoscheck.gen.replay.provider import choose
+        from eoscheck.gen.kafka.provider import choose
 
         self._named = choose(kafka, bootstrap) if kafka or bootstrap else None
         self._postgres = postgres
@@ -127,7 +127,7 @@ class Kafkas:
 
     def fit_for(self, plan: Plan) -> Testbed | None:
         """The Kafka that was named, else one that does what the spec says; None where none does. Raises NoKafka."""
-        from eoscheck.gen.replay.provider import choose
+        from eoscheck.gen.kafka.provider import choose
         from eoscheck.gen.replay.testbed import Testbed, fitting
 
         flavour = None if self._named else fitting(plan.spec.switches)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from eoscheck.checker.counterexample import Trace
+from eoscheck.gen.kafka.flavour import Flavour
 from eoscheck.gen.literals import WIDTH, call, literal
 from eoscheck.gen.replay.calls import Call, Planned
-from eoscheck.gen.replay.flavour import Flavour
 from eoscheck.gen.replay.replayer import Plan, hindrance
 from eoscheck.gen.replay.testbed import fitting
 from eoscheck.gen.screen import printable

@@ -41,6 +41,17 @@ def test_imports_point_one_way(file: Path) -> None:
             assert FOLDERS.index(rest.partition(".")[0]) <= here, f"{named(file)} must not import {module}"
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "gen").rglob("*.py")), ids=named)
+def test_within_gen_imports_point_one_way_too(file: Path) -> None:
+    """kafka: a broker and its wire; clients: real clients and what stands between; replay: traces on both."""
+    inner = ("kafka", "clients", "replay")
+    folder = file.relative_to(ROOT / "gen").parts[0]
+    for module in imported(file) if folder in inner else ():
+        below = module.removeprefix("eoscheck.gen.").partition(".")[0]
+        if module.startswith("eoscheck.gen.") and below in inner:
+            assert inner.index(below) <= inner.index(folder), f"{named(file)} must not import {module}"
+
+
 @pytest.mark.parametrize("file", FILES, ids=named)
 def test_a_file_is_short(file: Path) -> None:
     assert len(file.read_text("utf-8").splitlines()) <= LONGEST

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from eoscheck.gen.kafka.wire import Batch, Connection, error_name
 from eoscheck.gen.replay.outcome import CannotForce, Diverged
 from eoscheck.gen.replay.speech import Fetched, until
-from eoscheck.gen.replay.wire import Batch, Connection, error_name
 
 if TYPE_CHECKING:
     from eoscheck.gen.replay.groups import Group

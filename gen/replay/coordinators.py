@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eoscheck.gen.kafka.wire import error_name
 from eoscheck.gen.replay.actors import Actor
 from eoscheck.gen.replay.outcome import CannotForce, means
 from eoscheck.gen.replay.speech import until
-from eoscheck.gen.replay.wire import error_name
 
 if TYPE_CHECKING:
     from eoscheck.gen.replay.markers import Held

@@ -11,10 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from eoscheck.gen.kafka.wire import Connection, error_name
 from eoscheck.gen.replay.actors import Actor, Client
 from eoscheck.gen.replay.outcome import CannotForce
 from eoscheck.gen.replay.speech import until
-from eoscheck.gen.replay.wire import Connection, error_name
 
 if TYPE_CHECKING:
     from eoscheck.gen.replay.run import Run

@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from eoscheck.gen.replay.background import (
+from eoscheck.gen.clients.background import (
     HOST,
     Background,
     ProxyError,
@@ -40,7 +40,7 @@ from eoscheck.gen.replay.background import (
     pump,
     read_frame,
 )
-from eoscheck.gen.replay.wire import (
+from eoscheck.gen.kafka.wire import (
     Connection,
     WireError,
     decode_request,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from eoscheck.gen.kafka.wire import Batch
 from eoscheck.gen.replay.actors import Actor, parsed
-from eoscheck.gen.replay.wire import Batch
 
 if TYPE_CHECKING:
     pass

@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
-from eoscheck.gen.replay.flavour import BadFlavour, NoKafka, parse
+from eoscheck.gen.kafka.flavour import BadFlavour, NoKafka, parse
 from eoscheck.gen.replay.outcome import CannotForce, ReplayFailure, Timeline
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Testbeds:
 
     def _start(self, name: str) -> Testbed:
         try:
-            from eoscheck.gen.replay.provider import choose
+            from eoscheck.gen.kafka.provider import choose
             from eoscheck.gen.replay.testbed import Testbed
         except ImportError as error:
             raise NoKafka(
@@ -229,7 +229,7 @@ def pytest_runtest_makereport(
     kafka = item.stash.get(_KAFKA, None)
     if kafka is None or call.when != "call" or not report.failed:
         return report
-    from eoscheck.gen.replay.wire import WireError
+    from eoscheck.gen.kafka.wire import WireError
 
     assert call.excinfo is not None
     told = isinstance(call.excinfo.value, ReplayFailure | CannotForce | WireError)

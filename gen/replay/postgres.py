@@ -30,7 +30,7 @@ from typing import Any
 
 import platformdirs
 import psycopg
-from eoscheck.gen.replay import guard as guarding
+from eoscheck.gen.kafka import guard as guarding
 from psycopg.conninfo import make_conninfo
 
 GIVEN = "EOSCHECK_POSTGRES"

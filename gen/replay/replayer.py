@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eoscheck.checker.counterexample import Trace, readable
+from eoscheck.gen.kafka.flavour import NoKafka
+from eoscheck.gen.kafka.wire import WireError
 from eoscheck.gen.replay.calls import Call, Planned
-from eoscheck.gen.replay.flavour import NoKafka
 from eoscheck.gen.replay.outcome import CannotForce, Diverged, NotReproduced
 from eoscheck.gen.replay.plan import Planner, unplayable
 from eoscheck.gen.replay.run import Run
 from eoscheck.gen.replay.setting import setting
 from eoscheck.gen.replay.testbed import Testbed
-from eoscheck.gen.replay.wire import WireError
 from eoscheck.model.pipeline import Pipeline, build
 from eoscheck.model.spec import Spec
 from pydantic import TypeAdapter, ValidationError

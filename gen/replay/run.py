@@ -17,13 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from eoscheck.gen.kafka.wire import Connection, WireError, error_name, request
 from eoscheck.gen.replay.actors import Actor, Client, Reader, text
 from eoscheck.gen.replay.coordinators import Transaction
 from eoscheck.gen.replay.groups import Group
 from eoscheck.gen.replay.observe import Observer, differences
 from eoscheck.gen.replay.outcome import CannotForce, GuaranteeViolated, NotReproduced, Timeline, means
 from eoscheck.gen.replay.speech import Place, Speech, until
-from eoscheck.gen.replay.wire import Connection, WireError, error_name, request
 from eoscheck.model import spec as spec_module
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eoscheck.gen.kafka.wire import Batch, Connection, batch, batches, error_name, request
 from eoscheck.gen.replay.outcome import CannotForce
-from eoscheck.gen.replay.wire import Batch, Connection, batch, batches, error_name, request
 
 SESSION = 600_000
 """session.timeout.ms and rebalance timeout of members: no replay lasts so long, so nobody leaves by itself."""

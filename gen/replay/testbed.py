@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from types import TracebackType
 
-from eoscheck.gen.replay.cluster import Cluster
-from eoscheck.gen.replay.flavour import (
+from eoscheck.gen.kafka.cluster import Cluster
+from eoscheck.gen.kafka.flavour import (
     TESTED,
     TRANSACTION_VERSION,
     UNVERIFIED,
@@ -16,8 +16,8 @@ from eoscheck.gen.replay.flavour import (
     NoKafka,
     parse,
 )
+from eoscheck.gen.kafka.provider import Provider
 from eoscheck.gen.replay.markers import Markers
-from eoscheck.gen.replay.provider import Provider
 from eoscheck.gen.replay.run import Run
 from eoscheck.model import releases
 from eoscheck.model.spec import Switches

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from eoscheck.cli.main import run
-from eoscheck.gen.replay import guard, jars, kept, provider
-from eoscheck.gen.replay.flavour import NoKafka, parse
-from eoscheck.gen.replay.prepare import plan
+from eoscheck.gen.kafka import guard, jars, kept, provider
+from eoscheck.gen.kafka.flavour import NoKafka, parse
+from eoscheck.gen.kafka.prepare import plan
 
 Capture = pytest.CaptureFixture[str]
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from eoscheck.gen.kafka.wire import error_name, request
 from eoscheck.gen.replay.conform import of_release
 from eoscheck.gen.replay.plan import Planner
 from eoscheck.gen.replay.replayer import plan_path, replay
 from eoscheck.gen.replay.speech import SESSION, until
 from eoscheck.gen.replay.testbed import Testbed
-from eoscheck.gen.replay.wire import error_name, request
 from eoscheck.model.loader import load
 from eoscheck.model.pipeline import build
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from eoscheck.gen.replay.background import ProxyError
-from eoscheck.gen.replay.markers import Marker, Markers
-from eoscheck.gen.replay.wire import (
+from eoscheck.gen.clients.background import ProxyError
+from eoscheck.gen.kafka.wire import (
     Connection,
     batch,
     decode_request,
@@ -21,6 +20,7 @@ from eoscheck.gen.replay.wire import (
     request,
     response,
 )
+from eoscheck.gen.replay.markers import Marker, Markers
 
 # -- a broker made of a thread
 

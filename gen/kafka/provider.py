@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from eoscheck.gen.replay import docker, jars, kept
-from eoscheck.gen.replay.cluster import Advertise, Cluster, attach, start
-from eoscheck.gen.replay.flavour import DOCKER, HOME, TESTED, Flavour, NoKafka, parse
+from eoscheck.gen.kafka import docker, jars, kept
+from eoscheck.gen.kafka.cluster import Advertise, Cluster, attach, start
+from eoscheck.gen.kafka.flavour import DOCKER, HOME, TESTED, Flavour, NoKafka, parse
 
 DEFAULT = TESTED[1]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from eoscheck.gen.replay import guard
+from eoscheck.gen.kafka import guard
 
 
 def until(done: Callable[[], bool], seconds: float = 5.0) -> bool:
@@ -28,7 +28,7 @@ def gone(pid: int) -> bool:
 CHILD = """
 import sys, time
 from pathlib import Path
-from eoscheck.gen.replay.guard import guard
+from eoscheck.gen.kafka.guard import guard
 folder = guard().temporary("eoscheck-guarded-", Path(sys.argv[1]))
 server = guard().start(["/bin/sh", "-c", f"sleep 60 & echo $! > {sys.argv[1]}/child; sleep 60"], log=folder / "log")
 print(server.pid, folder, flush=True)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from eoscheck.gen.replay.background import ProxyError
-from eoscheck.gen.replay.proxy import Proxy
-from eoscheck.gen.replay.traffic import Exchange, Match, report
-from eoscheck.gen.replay.wire import (
+from eoscheck.gen.clients.background import ProxyError
+from eoscheck.gen.clients.proxy import Proxy
+from eoscheck.gen.clients.traffic import Exchange, Match, report
+from eoscheck.gen.kafka.wire import (
     Connection,
     Header,
     WireError,

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from eoscheck.gen.replay.flavour import HOME, TESTED, Flavour, NoKafka
+from eoscheck.gen.kafka.flavour import HOME, TESTED, Flavour, NoKafka
 
 JAVA = 17
 """The oldest Java that runs every Kafka here."""

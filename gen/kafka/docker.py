@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from eoscheck.gen.replay import ready
-from eoscheck.gen.replay.broker import HOST, Broker, Seat, free_ports, server_properties
-from eoscheck.gen.replay.cluster import Cluster, check_features
-from eoscheck.gen.replay.flavour import DOCKER, Flavour, NoKafka
+from eoscheck.gen.kafka import ready
+from eoscheck.gen.kafka.broker import HOST, Broker, Seat, free_ports, server_properties
+from eoscheck.gen.kafka.cluster import Cluster, check_features
+from eoscheck.gen.kafka.flavour import DOCKER, Flavour, NoKafka
 
 DATA = Path("/tmp/eoscheck")
 """Folder of the broker, inside the container."""

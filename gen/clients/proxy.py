@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from eoscheck.gen.replay.background import (
+from eoscheck.gen.clients.background import (
     HOST,
     Background,
     ProxyError,
@@ -33,7 +33,7 @@ from eoscheck.gen.replay.background import (
     read_frame,
     reset,
 )
-from eoscheck.gen.replay.traffic import (
+from eoscheck.gen.clients.traffic import (
     Exchange,
     Match,
     known,
@@ -43,7 +43,7 @@ from eoscheck.gen.replay.traffic import (
     report,
     topics,
 )
-from eoscheck.gen.replay.wire import (
+from eoscheck.gen.kafka.wire import (
     Header,
     decode_request,
     decode_response,

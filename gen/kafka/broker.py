@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eoscheck.gen.replay import guard as guarding
-from eoscheck.gen.replay.flavour import Flavour, NoKafka, release
-from eoscheck.gen.replay.jars import Jars, Java
+from eoscheck.gen.kafka import guard as guarding
+from eoscheck.gen.kafka.flavour import Flavour, NoKafka, release
+from eoscheck.gen.kafka.jars import Jars, Java
 
 HOST = "127.0.0.1"
 

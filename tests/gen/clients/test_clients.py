@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eoscheck.gen.replay.clients import Client, ClientError, ClientGone, UserProgram, rows
-from eoscheck.gen.replay.proxy import Proxy
-from eoscheck.gen.replay.traffic import Match
+from eoscheck.gen.clients.actors import Client, ClientError, ClientGone, UserProgram, rows
+from eoscheck.gen.clients.proxy import Proxy
+from eoscheck.gen.clients.traffic import Match
 
 pytestmark = pytest.mark.kafka
 

@@ -16,8 +16,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from eoscheck.gen.replay import ready
-from eoscheck.gen.replay.broker import (
+from eoscheck.gen.kafka import ready
+from eoscheck.gen.kafka.broker import (
     HOST,
     Broker,
     Seat,
@@ -26,11 +26,11 @@ from eoscheck.gen.replay.broker import (
     root,
     server_properties,
 )
-from eoscheck.gen.replay.flavour import TRANSACTION_VERSION, Flavour, NoKafka
-from eoscheck.gen.replay.guard import guard, remove
-from eoscheck.gen.replay.jars import locked
-from eoscheck.gen.replay.prepare import Plan, furnish, plan, uuid
-from eoscheck.gen.replay.wire import WireError
+from eoscheck.gen.kafka.flavour import TRANSACTION_VERSION, Flavour, NoKafka
+from eoscheck.gen.kafka.guard import guard, remove
+from eoscheck.gen.kafka.jars import locked
+from eoscheck.gen.kafka.prepare import Plan, furnish, plan, uuid
+from eoscheck.gen.kafka.wire import WireError
 
 Advertise = Callable[[int, int], int]
 """Node id and the port where it listens for other brokers -> the port that it tells them."""
@@ -170,7 +170,7 @@ def start(
     settings   server properties that win over all others
     """
     if flavour.source.startswith("docker:"):
-        from eoscheck.gen.replay import docker
+        from eoscheck.gen.kafka import docker
 
         return docker.start(flavour, brokers=brokers, advertise=advertise, settings=settings or {})
     found = plan(flavour)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from eoscheck.gen.replay import broker, cluster, docker, guard, jars, provider, ready
-from eoscheck.gen.replay.broker import Seat, free_ports, server_properties
-from eoscheck.gen.replay.cluster import Cluster, attach, start
-from eoscheck.gen.replay.flavour import TESTED, BadFlavour, NoKafka, parse
-from eoscheck.gen.replay.prepare import plan
+from eoscheck.gen.kafka import broker, cluster, docker, guard, jars, provider, ready
+from eoscheck.gen.kafka.broker import Seat, free_ports, server_properties
+from eoscheck.gen.kafka.cluster import Cluster, attach, start
+from eoscheck.gen.kafka.flavour import TESTED, BadFlavour, NoKafka, parse
+from eoscheck.gen.kafka.prepare import plan
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -194,7 +194,7 @@ def test_two_processes_fetch_a_version_once(fake: Fake, tmp_path: Path):
 for word; do case $word in -DoutputDirectory=*) to=${{word#*=}};; esac; done
 mkdir $to; : > $to/kafka_2.13-4.1.2.jar""",
     )
-    code = "from eoscheck.gen.replay import jars, flavour; print(jars.jars(flavour.parse('4.1.2')).classpath)"
+    code = "from eoscheck.gen.kafka import jars, flavour; print(jars.jars(flavour.parse('4.1.2')).classpath)"
     both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)]
     said = [process.communicate(timeout=20)[0] for process in both]
     assert said[0] == said[1] != b""
@@ -374,8 +374,8 @@ def test_a_property_that_kafka_refuses_is_one_line():
 
 WITH_KAFKA = """
 import time
-from eoscheck.gen.replay.cluster import start
-from eoscheck.gen.replay.flavour import parse
+from eoscheck.gen.kafka.cluster import start
+from eoscheck.gen.kafka.flavour import parse
 with start(parse("4.1.2")) as cluster:
     print(cluster.brokers[0].pid, cluster.folder, flush=True)
     time.sleep(60)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eoscheck.gen.replay.wire import Connection, WireError, error_name, request
+from eoscheck.gen.kafka.wire import Connection, WireError, error_name, request
 
 PATIENCE = 60.0
 """Seconds until a cluster that is not ready counts as broken."""

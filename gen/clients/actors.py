@@ -1,7 +1,7 @@
 """Real clients, steered step by step and killed at any point, and the user's own program.
 
 Each is a process in a session of its own that ends with this one. The clients are those of confluent-kafka
-(librdkafka), in `client_main.py`; where they connect to is for the caller to say, usually a proxy's address.
+(librdkafka), in `main.py`; where they connect to is for the caller to say, usually a proxy's address.
 
     producer = Client(proxy.bootstrap("producer"), producer={"enable.idempotence": True})
     producer.send("payments", 0, "m1")
@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eoscheck.gen.replay import guard as guarding
-from eoscheck.gen.replay.guard import guard
+from eoscheck.gen.kafka import guard as guarding
+from eoscheck.gen.kafka.guard import guard
 
 TIMEOUT = 30.0
 """Seconds that a command may take, unless it has a time limit of its own."""
@@ -54,7 +54,7 @@ CONSUMER: Mapping[str, Any] = {
 BOOTSTRAP = ("BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS")
 """Environment variables that tell the user's program where to connect."""
 
-_CHILD = "eoscheck.gen.replay.client_main"
+_CHILD = "eoscheck.gen.clients.main"
 
 
 class ClientError(Exception):

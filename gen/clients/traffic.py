@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eoscheck.gen.replay.wire import (
+from eoscheck.gen.kafka.wire import (
     Batch,
     Header,
     WireError,

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from eoscheck.checker.files import write_atomically
-from eoscheck.gen.replay import guard
-from eoscheck.gen.replay.cluster import start
-from eoscheck.gen.replay.flavour import TRANSACTION_VERSION, Flavour, NoKafka
-from eoscheck.gen.replay.jars import cache, locked
+from eoscheck.gen.kafka import guard
+from eoscheck.gen.kafka.cluster import start
+from eoscheck.gen.kafka.flavour import TRANSACTION_VERSION, Flavour, NoKafka
+from eoscheck.gen.kafka.jars import cache, locked
 
 
 @dataclass(frozen=True)
