@@ -114,16 +114,17 @@ class Group(Actor):
     def loses(self, client: str) -> None:
         """The coordinator takes a member out: its session ended, it was paused for too long, or it left."""
         member = self.members.pop(client)
-        self._leave(member.id)
+        self.agree(f"LeaveGroup of {client}", "NONE", self._leave(member.id))
         if member.waiting is not None:
             member.waiting.close()
         self.note(f"{client} is removed (LeaveGroup in its name)")
 
-    def _leave(self, member_id: str) -> None:
+    def _leave(self, member_id: str) -> str:
         answer = self.connection().call(self.run.speech.leave(self.id, member_id))
         error = error_name(answer.members[0].error_code) if answer.members else error_name(answer.error_code)
         if error not in ("NONE", "UNKNOWN_MEMBER_ID"):
             raise CannotForce(f"LeaveGroup of {member_id} is answered {error}")
+        return error
 
     def is_disturbed(self) -> None:
         """A rebalance without anybody leaving: somebody joins for a moment, and goes."""
