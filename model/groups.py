@@ -16,7 +16,7 @@ from eoscheck.model.language import Array, Component, Var, action
 from eoscheck.model.network import CURRENT, LATE, Wire
 from eoscheck.model.partition import Partition
 from eoscheck.model.protocol import Api, At, Error, Membership
-from eoscheck.model.values import all_of, any_of, ite, ranks, say, when
+from eoscheck.model.values import all_of, any_of, ite, one_of, ranks, say, when
 
 if TYPE_CHECKING:
     from eoscheck.model.processor import Processor
@@ -47,7 +47,8 @@ class GroupCoordinator(Component):
 
     def join(self, process: Processor) -> None:
         """JoinGroup."""
-        self.members[process.index] = Membership.JOINING
+        anew = one_of(self.members[process.index], Membership.OUT, Membership.NEW)
+        self.members[process.index] = ite(anew, Membership.NEW, Membership.JOINING)
         self.rebalancing = True
 
     def leave(self, process: Processor) -> None:
@@ -121,8 +122,8 @@ class GroupCoordinator(Component):
     def _validate(self, process: Processor, generation: Any) -> bool:
         """`ClassicGroup.validateOffsetCommit`: a member of the current generation. Nobody checks that it owns
         the partition (KAFKA-8421)."""
-        current: Any = self.members[process.index] != Membership.OUT
-        return bool(current & (generation == self.generation))
+        known = one_of(self.members[process.index], Membership.IN, Membership.JOINING)
+        return bool(known & (generation == self.generation))
 
     def _members_left(self) -> Any:
         return any_of(m != Membership.OUT for m in self.members)

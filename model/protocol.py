@@ -52,9 +52,11 @@ class Kind(enum.Enum):
 
 
 class Membership(enum.Enum):
-    """A member as the group coordinator sees it."""
+    """A member as the group coordinator sees it. Whoever joins after it was removed is a new member, with another
+    member id; a process that comes back sooner still has its old membership besides, until that expires."""
 
     OUT = "out"
+    NEW = "joining as a new member"
     JOINING = "joining"
     IN = "in"
 

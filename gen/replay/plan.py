@@ -195,8 +195,8 @@ class Planner(Handlers):
         for name, group in self.pipeline.groups.items():
             for process, old in zip(group.processes, before[name], strict=True):
                 new = group.members[process.index]
-                rejoined = new == Membership.JOINING and self._joins(action, process)
-                if rejoined or (new == Membership.JOINING and old != new):
+                joining = new in (Membership.JOINING, Membership.NEW)
+                if joining and (old != new or self._joins(action, process)):
                     calls.append(Call("group", name, "joins", (process.name,)))
                 elif new == Membership.OUT and old != new:
                     calls.append(Call("group", name, "loses", (process.name,)))

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "explore specs/stores/insert-in-transaction.yaml --property no-duplicates"
 
@@ -18,15 +20,33 @@ def told(text: str) -> str:
     return re.sub(r"[\d.]+ s(?: [\d,]+/s)?", "TIME", words)
 
 
-def test_the_sample_of_the_readme_is_real(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = readme.split(f"$ eoscheck {COMMAND}\n")[1].split("```")[0]
-    shown_spec = readme.split("```yaml\n")[1].split("```")[0]
-    run = [sys.executable, "-c", "from eoscheck.cli.main import main; main()", *COMMAND.split()]
+def printed(command: str) -> str:
+    """What a command prints in the folder of the project, 80 columns wide."""
+    run = [sys.executable, "-c", "from eoscheck.cli.main import main; main()", *command.split()]
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
-    printed = subprocess.run(
-        run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
-    ).stdout
-    assert told(shown) == told(printed)
+    done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    return done.stdout
+
+
+def shown(command: str) -> str:
+    """What the README shows of it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return readme.split(f"$ eoscheck {command}\n")[1].split("```")[0]
+
+
+def test_the_sample_of_the_readme_is_real() -> None:
+    assert told(shown(COMMAND)) == told(printed(COMMAND))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     spec = (ROOT / "specs/stores/insert-in-transaction.yaml").read_text(encoding="utf-8")
+    shown_spec = readme.split("```yaml\n")[1].split("```")[0]
     assert shown_spec.strip() == "\n".join(x for x in spec.splitlines() if not x.startswith("#")).strip()
+
+
+@pytest.mark.kafka
+def test_the_replay_of_the_readme_is_real() -> None:
+    printed(COMMAND)  # writes the trace
+    replay = "replay .eoscheck/insert-in-transaction/no-duplicates@ledger.json"
+    out = printed(replay)
+    if not out:
+        pytest.skip("no Kafka to be had here")
+    assert told(shown(replay)) == told(out)
