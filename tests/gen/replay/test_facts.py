@@ -101,6 +101,28 @@ def test_a_retried_marker_is_written_a_second_time(testbeds: Callable[[str], Tes
         shop.produce("payments-0", 2, sequence=0, epoch=1, answers="NONE", offset=3)
 
 
+@pytest.mark.parametrize("kafka", ["3.9.1", "4.3.1:tv2"])
+def test_who_joins_after_being_removed_is_a_new_member(
+    kafka: str, testbeds: Callable[[str], Testbed]
+) -> None:
+    """A commit of the old member that comes late is refused, though its process is joining and the generation is
+    still the old one. The model knew one member for each process."""
+    replayed(
+        testbeds(kafka),
+        "hazards/a12-late-offset-commit-regress-broken.yaml",
+        """
+        billing.poll(0)
+        billing.commit_offsets()
+        billing:wire.delay_request()
+        environment.crash(billing)
+        group:billing.session_timeout(billing)
+        billing.start()
+        group:billing.commit_offset_late(billing:wire)
+        group:billing.rebalance((1,))
+        """,
+    )
+
+
 @pytest.mark.parametrize("kafka", ["3.9.1", "4.1.2:tv2"])
 def test_a_timeout_that_is_forced_is_like_one_that_passes(
     kafka: str, testbeds: Callable[[str], Testbed]
