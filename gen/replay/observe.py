@@ -106,11 +106,17 @@ class Observer(Actor):
             "readers": self.reader,
         }
         return {
-            section: {name: self._only(ways[section](name), wanted) for name, wanted in places.items()}
+            section: {
+                name: self._only(section, ways[section](name), wanted) for name, wanted in places.items()
+            }
             for section, places in predicted.items()
         }
 
-    def _only(self, seen: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    def _only(self, section: str, seen: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+        # A reader has been given nothing from the partitions that it does not list.
+        unknown = [] if section == "readers" else [key for key in wanted if key not in seen]
+        if unknown:
+            raise ValueError(f"nothing of {section} is called {unknown[0]!r}; there are {', '.join(seen)}")
         return {key: seen.get(key, []) for key in wanted}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eoscheck.checker.counterexample import Trace, readable
+from eoscheck.gen.clients.background import ProxyError
 from eoscheck.gen.kafka.flavour import NoKafka
 from eoscheck.gen.kafka.wire import WireError
 from eoscheck.gen.replay.calls import Call, Planned
@@ -142,6 +143,8 @@ def hindrance(plan: Plan, steered: bool = True) -> str | None:
             return f"step {step.number} comes between a decision and its markers, which are not steered on this Kafka"
         states = step.observation.get("transactions", {})
         decided = {name for name, seen in states.items() if str(seen.get("state")).startswith("Prepare")}
+    if decided and not steered:
+        return "it ends between a decision and its markers, which are not steered on this Kafka"
     return None
 
 
@@ -175,6 +178,10 @@ def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
             raise BrokerGone(f"{testbed} has ended in the middle of a replay: {said}") from None
         step = run.timeline.step
         return _report("diverged", step, f"step {step}: {failure}", begin, run, str(failure))
+    except ProxyError as failure:
+        # The coordinator never asks for a marker that the model wants written.
+        step = run.timeline.step
+        return _report("diverged", step, f"step {step}: {failure}", begin, run, "no such marker")
     return _report("as predicted", None, f"{len(plan.steps)} steps, as predicted", begin, run, "")
 
 

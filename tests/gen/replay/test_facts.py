@@ -5,12 +5,14 @@ Each of the first kind was a divergence between model and broker. Kafka was righ
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from eoscheck.gen.kafka.wire import error_name, request
+from eoscheck.gen.replay.calls import Call
 from eoscheck.gen.replay.conform import of_release
 from eoscheck.gen.replay.plan import Planner
 from eoscheck.gen.replay.replayer import plan_path, replay
@@ -187,6 +189,24 @@ def test_a_member_that_is_taken_out_is_like_one_whose_session_ends(
             late = run.speech.offset_commit(group.id, member_id, real if not passes else generation, place, 1)
             errors.append(error_name(app.connection().call(late).topics[0].partitions[0].error_code))
     assert errors == ["UNKNOWN_MEMBER_ID", "UNKNOWN_MEMBER_ID"]
+
+
+def test_a_marker_that_nobody_asks_for_is_a_divergence(testbeds: Callable[[str], Testbed]) -> None:
+    testbed = testbeds("3.9.1")
+    pipeline = build(of_release(load(SPECS / "transactions" / "consume-process-produce.yaml"), testbed))
+    plan = plan_path(pipeline, ["enricher-1.poll(0)"])
+    marker = Call("transaction", "enricher-1", "writes_marker", ("payments-0",), {"written": True})
+    wrong = dataclasses.replace(plan, steps=[dataclasses.replace(plan.steps[0], calls=(marker,))])
+    report = replay(testbed, wrong)
+    assert (report.outcome, report.step) == ("diverged", 1) and "was not asked for" in report.text
+
+
+def test_what_is_looked_for_must_exist(testbeds: Callable[[str], Testbed]) -> None:
+    with testbeds("3.9.1").run() as run:
+        run.topic("payments")
+        run.begins()
+        with pytest.raises(ValueError, match="recods"):
+            run.must_see({"partitions": {"payments-0": {"recods": []}}})
 
 
 def test_a_step_that_cannot_happen_is_refused() -> None:
