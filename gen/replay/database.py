@@ -14,6 +14,7 @@ import contextlib
 import re
 import secrets
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -319,7 +320,7 @@ class Session:
 # -- tables
 
 
-class Tables:
+class Tables(ABC):
     """Tables of one replay under a name prefix of their own, beside those of others.
 
     where   the database
@@ -334,9 +335,9 @@ class Tables:
         self._sessions: list[Session] = []
         self._observer: Session | None = None
 
+    @abstractmethod
     def schema(self) -> list[str]:
         """The statements that make the tables and what they hold at first."""
-        raise NotImplementedError
 
     def create(self) -> None:
         """Make the tables. Once for each replay; other processes only name them. Raises StoreError."""
