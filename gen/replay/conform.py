@@ -211,7 +211,7 @@ def _one(drawer: _Drawer, testbed: Testbed, path: list[int], found: Conformance)
         found.skipped += 1
         return
     result = replay_plan(testbed, plan, every_step=True)
-    done = len(path) if result.good else (result.step or len(path))
+    done = len(path) if result.step is None else result.step
     found.traces += 1
     found.steps += done
     found.calls += sum(len(step.calls) for step in plan.steps[:done])

@@ -173,7 +173,7 @@ def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
         )
     except WireError as failure:
         cluster = testbed.cluster
-        if cluster.ours and not all(broker.running for broker in cluster.brokers):
+        if cluster.ours and any(broker.exit_code is not None for broker in cluster.brokers):
             said = cluster.log_tail(1).strip() or "it logged nothing"
             raise BrokerGone(f"{testbed} has ended in the middle of a replay: {said}") from None
         step = run.timeline.step
