@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eoscheck.gen.kafka.wire import Batch
 from eoscheck.gen.replay.actors import Actor, parsed
-
-if TYPE_CHECKING:
-    pass
 
 
 def _shown(batch: Batch) -> Any:

@@ -11,7 +11,6 @@ from eoscheck.model.partition import Partition
 from eoscheck.model.pipeline import Pipeline
 from eoscheck.model.processor import Processor
 from eoscheck.model.protocol import At
-from eoscheck.model.store import Relay
 
 
 def setting(pipeline: Pipeline) -> list[Call]:
@@ -147,8 +146,3 @@ def _committed(part: dict[str, Any]) -> dict[str, Any]:
         "committed": [r for r, outcome in pairs if outcome == "COMMIT" and isinstance(r, int)],
         "open": [r for r, outcome in pairs if outcome == "data"],
     }
-
-
-def relays(pipeline: Pipeline) -> bool:
-    """Whether there is an outbox, which needs a database in which transactions run side by side."""
-    return any(isinstance(client, Relay) for client in pipeline.clients)

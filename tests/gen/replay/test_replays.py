@@ -66,6 +66,7 @@ def test_a_spec_is_as_the_model_says(path: Path, testbeds: Callable[[str], Testb
         result = conform(spec, testbed, traces=1, seed=0)
         assert not result.divergences, result.to_json()["divergences"]
         assert result.commands[0] == result.commands[1] > 0
+        assert result.complete and not result.skipped
 
 
 def test_every_spec_of_the_list_is_there() -> None:
