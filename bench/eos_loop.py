@@ -11,15 +11,18 @@ from __future__ import annotations
 import argparse
 import enum
 import json
+import resource
 import time
 from typing import Any
 
 from eoscheck.checker.compiled import Compiled
-from eoscheck.checker.engine import Engine, Interpreter
-from eoscheck.checker.search import Limits, explore
+from eoscheck.checker.engine import Interpreter
+from eoscheck.checker.native.engine import Native
+from eoscheck.checker.native.search import Options, explore_natively
+from eoscheck.checker.search import Exploration, Limits, explore
 from eoscheck.checker.trace import trace
-from eoscheck.model.language import Array, Component, Log, Model, Var, action
-from eoscheck.model.values import all_of, derived, ite, minimum, neg, one_of, when
+from eoscheck.model.language import Array, Component, Log, Model, Property, Var, action
+from eoscheck.model.values import Witness, all_of, any_of, derived, ite, minimum, neg, one_of, when
 
 
 class Pc(enum.Enum):
@@ -74,6 +77,13 @@ class Shared(Component):
     seen = Var(lambda self: Array(range(3), self.n + 1))
     ext = Var(lambda self: Array(range(3), self.n + 1))
     cnt = Var(lambda self: Array(range(3), self.n + 1))
+
+    def message_at(self, position: Any) -> Any:
+        """The message of the record at a position that counts from 1; 0 where there is none."""
+        found: Any = 0
+        for i in range(self.out.capacity):
+            found = ite(position == i + 1, self.out[i].message, found)
+        return found
 
     @derived
     def outcome(self, position: Any, pid: Any) -> Any:
@@ -254,6 +264,34 @@ class Reader(Component):
         shared.rpos += 1
 
 
+def invariants(shared: Shared, processors: list[Processor]) -> list[Property]:
+    """What other checkers check of this model while they are measured. Both hold."""
+    messages = range(1, shared.n + 1)
+
+    def at_most_once() -> Witness | None:
+        seen_twice = any_of(shared.seen[m] > 1 for m in messages)
+        return Witness("a message is read twice") if seen_twice else None
+
+    def consistent(m: int) -> Any:
+        completing = [q for q in processors]
+        counted = any_of(
+            (q.tx == Tx.PREPARE_COMMIT) & q.mo & (shared.message_at(q.first) == m) for q in completing
+        )
+        pending = any_of((q.tx == Tx.PREPARE_COMMIT) & q.mf & (q.pend == m) for q in completing)
+        cnt = shared.cnt[m]
+        committed = (cnt == 1) | ((cnt == 0) & counted)
+        not_yet = (cnt == 0) | ((cnt == 1) & pending)
+        return ite(m <= shared.committed, committed, not_yet)
+
+    def offsets_consistent() -> Witness | None:
+        return None if all_of(consistent(m) for m in messages) else Witness("offset and output disagree")
+
+    return [
+        Property("always", "reader-at-most-once", at_most_once),
+        Property("always", "offsets-consistent", offsets_consistent),
+    ]
+
+
 def build(name: str) -> Model:
     """The model for a parameter set such as "4222"."""
     n, p, c, g = map(int, name)
@@ -261,7 +299,17 @@ def build(name: str) -> Model:
     processors = [Processor(i, shared) for i in range(p)]
     for processor in processors:
         processor.all = processors
-    return Model([*processors, shared, Reader(shared, processors)])
+    return Model([*processors, shared, Reader(shared, processors)], invariants(shared, processors))
+
+
+def search(model: Model, engine: str, options: Options) -> tuple[float, Exploration]:
+    """When it was ready to begin, and what was found."""
+    if engine == "native":
+        native = Native(trace(model))
+        native.functions(native.best_kept())
+        return time.perf_counter(), explore_natively(native, Limits(), None, options)
+    other = Interpreter(model) if engine == "interpreter" else Compiled(trace(model))
+    return time.perf_counter(), explore(other, Limits())
 
 
 def main() -> None:
@@ -270,23 +318,27 @@ def main() -> None:
     )
     parser.add_argument("set", help="NPCG, e.g. 2202")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--engine", choices=["compiled", "interpreter"], default="compiled")
+    parser.add_argument("--engine", choices=["native", "python", "interpreter"], default="native")
+    parser.add_argument("--threads", type=int, help="[default: the cores]")
+    parser.add_argument("--fingerprint", action="store_true")
     options = parser.parse_args()
     started = time.perf_counter()
-    model = build(options.set)
-    engine: Engine = Interpreter(model) if options.engine == "interpreter" else Compiled(trace(model))
-    ready = time.perf_counter()
-    found = explore(engine, Limits())
-    seconds = time.perf_counter() - ready
+    chosen = Options(threads=options.threads, fingerprint=options.fingerprint)
+    ready, found = search(build(options.set), options.engine, chosen)
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     figures = {
         "set": options.set,
         "engine": options.engine,
+        "threads": options.threads,
         "states": found.states,
         "transitions": found.transitions,
         "depth": found.depth,
+        "holds": found.complete and not found.hits,
         "prepare_seconds": round(ready - started, 3),
-        "seconds": round(seconds, 3),
-        "transitions_per_second": round(found.transitions / seconds),
+        "seconds": round(found.seconds, 3),
+        "states_per_second": round(found.states / max(found.seconds, 1e-6)),
+        "transitions_per_second": round(found.transitions / max(found.seconds, 1e-6)),
+        "bytes_per_state": round(resident / found.states, 1),
     }
     print(json.dumps(figures) if options.json else "\n".join(f"{k:24}{v}" for k, v in figures.items()))
 

@@ -79,7 +79,7 @@ class GuardedCommand:
 @dataclass(frozen=True, eq=False)
 class Observed:
     """A traced property: `hit` is true where it is violated (always, at-rest), or where the goal is met
-    (sometimes, eventually); `premise` where it says something."""
+    (sometimes, eventually, possible); `premise` where it says something."""
 
     property: Property
     hit: Expr

@@ -1,8 +1,6 @@
 """The search engine over guarded commands: decision trees as Python functions.
 
-Terms that are used twice become local variables. An action that first asks for one variable only
-(`self.phase == X`) is looked up by the value of that variable, together with all others that ask for the
-same; the rest is tried in every state. Nothing here knows what a command means.
+Terms that are used twice become local variables. Nothing here knows what a command means.
 """
 
 from __future__ import annotations
@@ -14,15 +12,12 @@ from typing import Any
 
 from eoscheck.checker import expressions as ex
 from eoscheck.checker.commands import GuardedCommand, Node, Program
+from eoscheck.checker.dispatch import Dispatch, Part, Tree, moves
 from eoscheck.checker.engine import Successor
 from eoscheck.checker.expressions import Expr
-from eoscheck.checker.facts import Facts
 
 DEEPEST_TERM = 12
 DEEPEST_BLOCK = 16
-
-Tree = Node | GuardedCommand
-Part = tuple[int, Tree]
 
 
 class _Writer:
@@ -177,20 +172,10 @@ def _command(
         place = str(base + int(at)) if effect.index.op == "const" else f"{base} + {at}"
         writes.append(f"{indent}t[{place}] = {value}")
     writer.lines += [f"{indent}t = bytearray(s)", *writes]
-    if _moves(command):
+    if moves(command):
         writer.lines.append(f"{indent}out.append(({number}, bytes(t)))")
     else:
         writer.lines.append(f"{indent}if t != s: out.append(({number}, bytes(t)))")
-
-
-def _moves(command: GuardedCommand) -> bool:
-    """Is it certain that the command changes something?"""
-    facts = Facts()
-    for guard in command.guards:
-        facts.assume(guard, True)
-    fixed = {e.region for e in command.effects} - {e.region for e in command.effects if e.index.op != "const"}
-    writes = (e for e in command.effects if e.region in fixed)
-    return any(facts.decide(ex.eq(ex.select(e.region, e.index), e.value)) is False for e in writes)
 
 
 def _conditions(name: str, terms: list[Expr]) -> str:
@@ -238,82 +223,18 @@ def _truth(writer: _Writer, term: Expr, sign: bool, scope: dict[Expr, str], dept
         _truth(writer, args[-1], sign, scope, depth)
 
 
-# --- which actions to try in which state
-# --------------------------------------------------------------------------
+def _tables(source: _Source, dispatch: Dispatch) -> list[list[str | None]]:
+    """Write the functions of all rows; gives for each variable the function's name by value."""
+    return [_table(source, table) for table in dispatch.rows.values()]
 
 
-def _sole_cell(guard: Expr) -> Expr | None:
-    """The one variable that a guard reads, if it is one."""
-    cells = set[Expr]()
-    todo, seen = [guard], {guard}
-    while todo:
-        term = todo.pop()
-        if term.op == "cell":
-            cells.add(term)
-        if term.op == "select" or len(cells) > 1:
-            return None
-        todo += [c for c in ex.children(term) if c not in seen]
-        seen.update(ex.children(term))
-    return cells.pop() if cells else None
-
-
-def _first_question(root: Tree) -> Tree:
-    """The same tree, asking for a single variable first where it can: `a and b` is the question a, then b."""
-    if isinstance(root, Node) and root.otherwise is None and root.guard.op == "and":
-        first = next((part for part in root.guard.args if _sole_cell(part)), None)
-        if first is not None:
-            rest = ex.conjunction(*(part for part in root.guard.args if part is not first))
-            return Node(first, Node(rest, root.then, None), None)
-    return root
-
-
-def _by_value(root: Tree) -> tuple[Expr, dict[int, Tree | None]] | None:
-    """A variable, with what is left of the tree for each of its values."""
-    root = _first_question(root)
-    cell = _sole_cell(root.guard) if isinstance(root, Node) else None
-    if cell is None:
-        return None
-    region, index = cell.args
-    state = bytearray(region.base + index + 1)
-    left: dict[int, Tree | None] = {}
-    for value in range(cell.lo, cell.hi + 1):
-        state[-1] = value
-        tree: Tree | None = root
-        while isinstance(tree, Node) and _sole_cell(tree.guard) is cell:
-            tree = tree.then if ex.evaluate(tree.guard, bytes(state)) else tree.otherwise
-        left[value] = tree
-    return cell, left
-
-
-class _Dispatch:
-    """Sorts actions into rows, one for each value of a variable, and those that are tried always."""
-
-    def __init__(self, program: Program) -> None:
-        self.always: list[Part] = []
-        self.rows: dict[Expr, list[list[Part]]] = {}
-        number = {action: i for i, action in enumerate(program.model.actions)}
-        for action, root in program.trees():
-            split = _by_value(root)
-            if split is None:
-                self.always.append((number[action], root))
-                continue
-            cell, left = split
-            table = self.rows.setdefault(cell, [[] for _ in range(cell.hi + 1)])
-            for value, tree in left.items():
-                if tree is not None:
-                    table[value].append((number[action], tree))
-
-    def write(self, source: _Source) -> list[list[str | None]]:
-        """Write the functions of all rows; gives for each variable the function's name by value."""
-        return [self._table(source, table) for table in self.rows.values()]
-
-    def _table(self, source: _Source, table: list[list[Part]]) -> list[str | None]:
-        rows = dict.fromkeys(tuple(row) for row in table if row)
-        often = Counter(part for row in rows for part in row)
-        shared = {part: source.part([part]) for part, n in often.items() if n > 1}
-        source.shared.update(shared)
-        names = {row: source.part(list(row)) for row in rows}
-        return [names.get(tuple(row)) for row in table]
+def _table(source: _Source, table: list[list[Part]]) -> list[str | None]:
+    rows = dict.fromkeys(tuple(row) for row in table if row)
+    often = Counter(part for row in rows for part in row)
+    shared = {part: source.part([part]) for part, n in often.items() if n > 1}
+    source.shared.update(shared)
+    names = {row: source.part(list(row)) for row in rows}
+    return [names.get(tuple(row)) for row in table]
 
 
 def _changes(program: Program) -> list[int]:
@@ -332,8 +253,8 @@ class Compiled:
 
     def __init__(self, program: Program) -> None:
         self.program, self.model = program, program.model
-        source, dispatch = _Source(), _Dispatch(program)
-        tables = dispatch.write(source)
+        source, dispatch = _Source(), Dispatch(program)
+        tables = _tables(source, dispatch)
         head = ["    out = []"]
         for i, cell in enumerate(dispatch.rows):
             region, index = cell.args

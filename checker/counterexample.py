@@ -242,7 +242,10 @@ def _reason(telling: _Retelling, prop: Property, cycle: Sequence[int] | None) ->
     if cycle is not None:
         return _endless(telling, prop, cycle)
     said = telling.check(prop)
-    if said in (None, False):
+    if prop.kind == "possible" and said in (None, False):
+        sentence = f"from here no way without another fault leads to where {prop.name} is met"
+        return {"sentence": sentence, "facts": {}}
+    if said in (None, False) or prop.kind == "possible":
         raise Defect(f"the path that is said to show {prop.name} does not show it when run again")
     if isinstance(said, Witness):
         return {"sentence": str(said), "facts": readable(said.facts)}

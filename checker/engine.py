@@ -31,7 +31,7 @@ class Engine(Protocol):
 
     def hits(self, state: bytes, among: int = -1) -> int:
         """Bit i, if it is asked for: property i is violated here (always, at-rest), or its goal is met here
-        (sometimes, eventually)."""
+        (sometimes, eventually, possible)."""
         ...
 
     def premises(self, state: bytes, among: int = -1) -> int:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from eoscheck.checker.counterexample import Subject, Trace, retell
 from eoscheck.checker.engine import Engine, Interpreter
-from eoscheck.checker.liveness import Lasso, violations
+from eoscheck.checker.liveness import KINDS, Lasso, violations
 from eoscheck.checker.search import Exploration, Figures, Limits, explore
+from eoscheck.checker.shortest import way_to_hit, way_to_state
 from eoscheck.checker.verdict import PropertyVerdict, Result, judge
 from eoscheck.model.spec import Spec
 
-ENGINES = ("python", "interpreter")
+if TYPE_CHECKING:
+    from eoscheck.checker.native.search import Options
+
+ENGINES = ("native", "python", "interpreter")
 
 
 @dataclass(frozen=True)
@@ -45,27 +50,50 @@ def engine_for(subject: Subject, engine: str) -> Engine:
     """The engine of that name. Raises TraceError where the model cannot be traced."""
     if engine == "interpreter":
         return Interpreter(subject.model)
-    from eoscheck.checker.compiled import Compiled
     from eoscheck.checker.trace import trace
 
-    return Compiled(trace(subject.model))
+    program = trace(subject.model)
+    if engine == "native":
+        from eoscheck.checker.native.engine import Native
+
+        return Native(program)
+    from eoscheck.checker.compiled import Compiled
+
+    return Compiled(program)
 
 
 def examine(
-    subject: Subject, limits: Limits, engine: str = "python", report: Callable[[Figures], None] | None = None
+    subject: Subject,
+    limits: Limits,
+    engine: str = "native",
+    report: Callable[[Figures], None] | None = None,
+    options: Options | None = None,
 ) -> Examination:
     """Search everything within the limits. Ctrl-C ends it with what was found so far."""
     chosen = engine_for(subject, engine)
-    found = explore(chosen, limits, report)
-    lassos = _lassos(chosen, found, report)
+    found = search(chosen, limits, report, options)
+    lassos = _lassos(chosen, found)
     result = judge(subject.spec, subject.model, found, limits, chosen.name, lassos)
-    return told(subject, chosen, result, _paths(result, found, lassos))
+    return told(subject, chosen, result, _paths(subject, chosen, result, found, lassos))
 
 
-def _lassos(engine: Engine, found: Exploration, report: Callable[[Figures], None] | None) -> dict[int, Lasso]:
+def search(
+    engine: Engine, limits: Limits, report: Callable[[Figures], None] | None, options: Options | None = None
+) -> Exploration:
+    """Explore with what the engine brings along for it."""
+    if engine.name != "native":
+        return explore(engine, limits, report)
+    from eoscheck.checker.native.engine import Native
+    from eoscheck.checker.native.search import Options, explore_natively
+
+    assert isinstance(engine, Native)
+    return explore_natively(engine, limits, report, options or Options())
+
+
+def _lassos(engine: Engine, found: Exploration) -> dict[int, Lasso]:
     """What violates the liveness properties. An unfinished search knows nothing of what must happen."""
     try:
-        return violations(engine, found, report)
+        return violations(engine, found)
     except KeyboardInterrupt:
         found.stopped = "interrupted"
         return {}
@@ -74,13 +102,16 @@ def _lassos(engine: Engine, found: Exploration, report: Callable[[Figures], None
 Path = tuple[list[int], list[int] | None]
 
 
-def _paths(result: Result, found: Exploration, lassos: dict[int, Lasso]) -> dict[int, Path]:
+def _paths(
+    subject: Subject, engine: Engine, result: Result, found: Exploration, lassos: dict[int, Lasso]
+) -> dict[int, Path]:
     paths: dict[int, Path] = {}
     for i, row in enumerate(result.properties):
-        if row.kind == "eventually" and i in lassos:
-            paths[i] = found.path(lassos[i].state), list(lassos[i].cycle)
-        elif row.kind != "eventually" and i in found.hits:
-            paths[i] = found.path(found.hits[i]), None
+        if row.kind in KINDS and i in lassos:
+            way = way_to_state(engine, found.visited, lassos[i].state, subject.actor)
+            paths[i] = way, list(lassos[i].cycle) if row.kind == "eventually" else None
+        elif row.kind not in KINDS and i in found.hits:
+            paths[i] = way_to_hit(engine, found, i, subject.actor), None
     return paths
 
 

@@ -1,9 +1,10 @@
 """Breadth-first search with full states: every state once, shortest paths first, the same figures on every
 run.
 
-A state is stored whole (no hashing that could lose one), with its parent and the action that led to it; a
-path is rebuilt by walking back. Always-properties are checked when a state is found, at-rest properties when
-it is expanded and nothing but a fault can happen in it.
+What a search has found is asked through `Visited`: states are numbered in the order in which they were found, level by
+level. No state knows where it came from; a way to it is found by going back through the levels (`shortest`).
+Always-properties are checked when a state is found, at-rest properties when it is expanded and nothing but a fault can
+happen in it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import sys
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from eoscheck.checker.components import Graph, Staying, staying, stranded
 from eoscheck.checker.engine import Engine
 
 
@@ -32,13 +35,52 @@ class Limits:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a search reports while it runs."""
+    """What a search reports while it runs.
+
+    level, width   the present level, and how many states it has; `last_width`: the one before
+    queue          states that wait to be expanded
+    memory_mb      that the process has now
+    """
 
     level: int
     distinct: int
     generated: int
     queue: int
     seconds: float
+    width: int = 0
+    last_width: int = 0
+    memory_mb: float = 0.0
+
+
+class Visited(Protocol):
+    """The states that a search has found.
+
+    levels   number of the first state of each level, and that behind the last state
+    """
+
+    levels: list[int]
+
+    def state(self, number: int) -> bytes: ...
+
+    def number(self, state: bytes) -> int:
+        """The number of a state that was found."""
+        ...
+
+    def hitting(self, prop: int, level: int) -> Sequence[int]:
+        """The states of a level (0: the initial state) that a property hits; at rest, where it asks for that."""
+        ...
+
+    def leading(self, level: int, targets: Collection[bytes]) -> Sequence[int]:
+        """The states of a level, and perhaps some others, that have one of these successors."""
+        ...
+
+    def staying(self, prop: int) -> Staying:
+        """Where a fair execution can stay for ever without meeting a goal."""
+        ...
+
+    def stranded(self, prop: int) -> Sequence[int]:
+        """The states of the first level that has some from which no way without a fault leads to a goal."""
+        ...
 
 
 @dataclass
@@ -47,19 +89,18 @@ class Exploration:
 
     depth      number of levels, the initial state being the first (a level may be unfinished where it
                stopped)
-    stopped    why the frontier did not run empty: "interrupted", "states", "depth", "seconds", "memory",
+    stopped    why the frontier did not run empty: "interrupted", "states", "depth", "seconds", "memory", "disk",
                "decided" (every property already violated); None if it did
     cut        text of each transition that a range or capacity cut off, with how often
-    hits       per property index, the first state (in breadth-first order) that hit it
+    hits       per property index, how many steps it takes to where it is hit first
     premises   bit mask of properties whose premise was met
     fired      how often each action was taken
     at_rest    number of states in which nothing but a fault can happen
-    deadlock   the first state in which nothing at all can happen, or None
+    dead       number of states in which nothing at all can happen
+    visited    the states themselves
     """
 
-    index: dict[bytes, int]
-    parents: array[int]
-    actions: array[int]
+    visited: Visited
     states: int = 0
     transitions: int = 0
     depth: int = 0
@@ -70,48 +111,67 @@ class Exploration:
     premises: int = 0
     fired: list[int] = field(default_factory=list)
     at_rest: int = 0
-    deadlock: int | None = None
+    dead: int = 0
 
     @property
     def complete(self) -> bool:
         """The frontier ran empty and nothing was cut."""
         return self.stopped is None and not self.cut
 
-    def path(self, state: int) -> list[int]:
-        """Numbers of the actions that lead from the initial state to `state`, a shortest such sequence."""
-        steps: list[int] = []
-        while state:
-            steps.append(self.actions[state])
-            state = self.parents[state]
-        return steps[::-1]
+    def figures(self) -> tuple[object, ...]:
+        """Everything that two searches of one model must agree on."""
+        return (
+            self.states, self.transitions, self.depth, self.stopped, self.cut, self.hits, self.premises, self.fired,
+            self.at_rest, self.dead,
+        )  # fmt: skip
 
 
 Report = Callable[[Figures], None]
 EVERY = 512
 
 
-class _Clock:
+class Clock:
     """Looks at the limits and reports progress, once in a while."""
+
+    EVERY = 1.0
 
     def __init__(self, limits: Limits, report: Report | None) -> None:
         self.limits, self.report = limits, report
         self.started = self.reported = time.monotonic()
 
-    def tick(self, found: Exploration, queue: int) -> str | None:
-        """The limit that was reached, or None."""
+    def seconds(self) -> float:
+        """Since the search began."""
+        return time.monotonic() - self.started
+
+    def tick(self, found: Exploration, queue: int, widths: Sequence[int] = (0, 0)) -> str | None:
+        """The limit that was reached, or None.
+
+        widths   states of the level before and of the present one
+        """
         now = time.monotonic()
         found.seconds = now - self.started
-        if self.report and now - self.reported >= 1:
+        if self.report and now - self.reported >= self.EVERY:
             self.reported = now
-            self.report(Figures(found.depth, found.states, found.transitions, queue, found.seconds))
+            self.report(
+                Figures(
+                    found.depth,
+                    found.states,
+                    found.transitions,
+                    queue,
+                    found.seconds,
+                    widths[1],
+                    widths[0],
+                    resident_mb(),
+                )
+            )
         if self.limits.seconds is not None and found.seconds > self.limits.seconds:
             return "seconds"
-        if self.limits.memory_mb is not None and _resident_mb() > self.limits.memory_mb:
+        if self.limits.memory_mb is not None and resident_mb() > self.limits.memory_mb:
             return "memory"
         return None
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
     """The memory that the process has now; where the system does not say, the most that it ever had."""
     with contextlib.suppress(OSError), open("/proc/self/statm") as pages:
         return int(pages.read().split()[1]) * resource.getpagesize() / 2**20
@@ -119,24 +179,7 @@ def _resident_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def explore(engine: Engine, limits: Limits, report: Report | None = None) -> Exploration:
-    """Search all reachable states. Ctrl-C ends it with what was found so far."""
-    initial = engine.model.initial
-    found = Exploration({initial: 0}, array("l", [0]), array("l", [0]), states=1)
-    found.fired = [0] * len(engine.model.actions)
-    clock = _Clock(limits, report)
-    try:
-        found.stopped = _search(engine, limits, found, clock, initial)
-    except KeyboardInterrupt:
-        found.stopped = "interrupted"
-    except MemoryError:
-        found.stopped = "memory"
-    found.states = len(found.index)
-    found.seconds = time.monotonic() - clock.started
-    return found
-
-
-class _Watch:
+class Watch:
     """What has to be looked at in each state: the properties of a model, by bit."""
 
     def __init__(self, engine: Engine) -> None:
@@ -154,34 +197,106 @@ class _Watch:
         return bool(self.all) and self.safety == self.all and len(found.hits) == len(self.properties)
 
 
-def _search(engine: Engine, limits: Limits, found: Exploration, clock: _Clock, initial: bytes) -> str | None:
-    watch = _Watch(engine)
+class Seen:
+    """States in a dict, in the order in which they were found."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.index = {engine.model.initial: 0}
+        self.states = [engine.model.initial]
+        self.levels: list[int] = [0, 1]
+        self._watch = Watch(engine)
+        self._fault = [action.info.fault is not None for action in engine.model.actions]
+
+    def state(self, number: int) -> bytes:
+        return self.states[number]
+
+    def number(self, state: bytes) -> int:
+        return self.index[state]
+
+    def hitting(self, prop: int, level: int) -> Sequence[int]:
+        bit, numbers = 1 << prop, self._level(level)
+        found = [n for n in numbers if self.engine.hits(self.states[n], bit)]
+        return [n for n in found if self._rests(self.states[n])] if bit & self._watch.resting else found
+
+    def leading(self, level: int, targets: Collection[bytes]) -> Sequence[int]:
+        successors, states = self.engine.successors, self.states
+        return array(
+            "q", (n for n in self._level(level) if any(t in targets for _, t in successors(states[n])))
+        )
+
+    def staying(self, prop: int) -> Staying:
+        unmet = bytearray(not self.engine.hits(state, 1 << prop) for state in self.states)
+        return staying(self._graph(unmet), unmet, self.levels)
+
+    def stranded(self, prop: int) -> Sequence[int]:
+        met = bytearray(bool(self.engine.hits(state, 1 << prop)) for state in self.states)
+        return stranded(self._graph(bytearray(not m for m in met)), met, self.levels)
+
+    def _graph(self, wanted: bytearray) -> Graph:
+        """The steps that are no fault, from the states that are wanted."""
+
+        def steps(number: int) -> Iterator[tuple[int, int]]:
+            for action, after in self.engine.successors(self.states[number]) if wanted[number] else ():
+                if isinstance(after, bytes) and not self._fault[action]:
+                    yield action, self.index[after]
+
+        return Graph(len(self.states), steps)
+
+    def _level(self, level: int) -> range:
+        return range(self.levels[level], self.levels[level + 1])
+
+    def _rests(self, state: bytes) -> bool:
+        return all(self._fault[number] for number, _ in self.engine.successors(state))
+
+
+def explore(engine: Engine, limits: Limits, report: Report | None = None) -> Exploration:
+    """Search all reachable states. Ctrl-C ends it with what was found so far."""
+    seen = Seen(engine)
+    found = Exploration(seen, states=1)
+    found.fired = [0] * len(engine.model.actions)
+    clock = Clock(limits, report)
+    try:
+        found.stopped = _search(engine, limits, found, seen, clock)
+    except KeyboardInterrupt:
+        found.stopped = "interrupted"
+    except MemoryError:
+        found.stopped = "memory"
+    if len(seen.states) > seen.levels[-1]:
+        seen.levels.append(len(seen.states))
+    found.states = len(seen.states)
+    found.seconds = clock.seconds()
+    return found
+
+
+def _search(engine: Engine, limits: Limits, found: Exploration, seen: Seen, clock: Clock) -> str | None:
+    watch = Watch(engine)
     wanted = watch.pointwise
-    found.premises = engine.premises(initial)
-    _record(found, engine.hits(initial, wanted), 0)
+    found.premises = engine.premises(seen.states[0])
+    _record(found, engine.hits(seen.states[0], wanted), 0)
     fault = [action.info.fault is not None for action in engine.model.actions]
     most = sys.maxsize if limits.states is None else limits.states
-    index, fired, parents, actions = found.index, found.fired, found.parents, found.actions
+    index, fired, states = seen.index, found.fired, seen.states
     successors, hits, premises, changes = engine.successors, engine.hits, engine.premises, engine.changes
-    frontier = [initial]
-    while frontier:
+    while True:
         found.depth += 1
         if limits.depth is not None and found.depth > limits.depth:
             return "depth"
-        following: list[bytes] = []
-        for position, state in enumerate(frontier):
-            if position % EVERY == 0:
-                reached = clock.tick(found, len(frontier) - position + len(following))
+        first, until = seen.levels[-2:]
+        for number in range(first, until):
+            if (number - first) % EVERY == 0:
+                reached = clock.tick(found, len(states) - number)
                 if reached:
                     return reached
             at_rest = True
+            state = states[number]
             steps = successors(state)
             found.transitions += len(steps)
-            for number, after in steps:
-                if not fault[number]:
+            for action, after in steps:
+                if not fault[action]:
                     at_rest = False
                 if after in index:
-                    fired[number] += 1
+                    fired[action] += 1
                     continue
                 if isinstance(after, str):
                     found.cut[after] += 1
@@ -189,34 +304,33 @@ def _search(engine: Engine, limits: Limits, found: Exploration, clock: _Clock, i
                     continue
                 if found.states >= most:
                     return "states"
-                fired[number] += 1
-                parents.append(index[state])
-                actions.append(number)
+                fired[action] += 1
                 index[after] = found.states
                 found.states += 1
-                following.append(after)
+                states.append(after)
                 # A property can only say something new where the step wrote something that it reads.
-                asked = changes[number]
+                asked = changes[action]
                 if asked & wanted:
                     hit = hits(after, asked & wanted)
                     if hit:
-                        _record(found, hit, found.states - 1)
+                        _record(found, hit, found.depth)
                         wanted &= ~hit
                 if asked & ~found.premises & watch.all:
                     found.premises |= premises(after, asked & ~found.premises & watch.all)
             if at_rest:
                 found.at_rest += 1
                 if watch.resting:
-                    _record(found, hits(state, watch.resting), index[state])
-                if not steps and found.deadlock is None:
-                    found.deadlock = index[state]
-        if following and watch.decided(found):
+                    _record(found, hits(state, watch.resting), found.depth - 1)
+                if not steps:
+                    found.dead += 1
+        if found.states == until:
+            return None
+        seen.levels.append(found.states)
+        if watch.decided(found):
             return "decided"
-        frontier = following
-    return None
 
 
-def _record(found: Exploration, hit: int, state: int) -> None:
+def _record(found: Exploration, hit: int, steps: int) -> None:
     for i in range(hit.bit_length()):
         if hit >> i & 1:
-            found.hits.setdefault(i, state)
+            found.hits.setdefault(i, steps)

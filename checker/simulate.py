@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from eoscheck.checker.counterexample import Subject
 from eoscheck.checker.engine import Engine
 from eoscheck.checker.examine import Examination, engine_for, told
+from eoscheck.checker.liveness import KINDS
 from eoscheck.checker.search import Figures, Limits
 from eoscheck.checker.verdict import Cut, PropertyVerdict, Result, bounds, overall
 from eoscheck.model.language import Property
@@ -148,8 +149,8 @@ def _judge(subject: Subject, engine: Engine, found: _Found, walks: Walks, second
         never_fired=tuple(a.name for i, a in enumerate(model.actions) if not found.fired[i]),
         cut=tuple(Cut(text, n) for text, n in sorted(found.cut.items())),
         actions={a.name: found.fired[i] for i, a in enumerate(model.actions)},
-        checked=tuple(k for k in kinds if k != "eventually"),
-        unchecked={"eventually": NOT_CHECKED} if "eventually" in kinds else {},
+        checked=tuple(kind for kind in kinds if kind not in KINDS),
+        unchecked={kind: NOT_CHECKED for kind in kinds if kind in KINDS},
         notes=subject.spec.notes,
     )
 
@@ -158,5 +159,5 @@ def _row(prop: Property, hit: bool) -> PropertyVerdict:
     if hit:
         verdict = "holds" if prop.kind == "sometimes" else "violated"
         return PropertyVerdict(prop.name, prop.kind, prop.says, verdict)  # type: ignore[arg-type]
-    reason = NOT_CHECKED if prop.kind == "eventually" else "not met on these walks"
+    reason = NOT_CHECKED if prop.kind in KINDS else "not met on these walks"
     return PropertyVerdict(prop.name, prop.kind, prop.says, "undecided", reason)

@@ -30,7 +30,7 @@ class BadProperties(Exception):
 
 @dataclass(frozen=True)
 class UserProperties:
-    """The functions in some files that are marked `@always`, `@at_rest`, `@sometimes` or `@eventually`."""
+    """The functions in some files that are marked `@always`, `@at_rest`, `@sometimes`, `@eventually` or `@possible`."""
 
     paths: tuple[str, ...] = ()
     functions: tuple[Callable[..., Any], ...] = ()
@@ -116,7 +116,9 @@ def _run(path: str, number: int) -> list[Callable[..., Any]]:
     found.loader.exec_module(module)
     marked = [value for value in vars(module).values() if hasattr(value, "__property__")]
     if not marked:
-        raise BadProperties(f"{path}:1: no function is marked @always, @at_rest, @sometimes or @eventually")
+        raise BadProperties(
+            f"{path}:1: no function is marked @always, @at_rest, @sometimes, @eventually or @possible"
+        )
     return marked
 
 

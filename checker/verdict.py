@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from eoscheck.checker.liveness import Lasso
+from eoscheck.checker.liveness import KINDS, Lasso
 from eoscheck.checker.search import Exploration, Limits
 from eoscheck.model.language import Model, Property
 from eoscheck.model.spec import Spec
@@ -138,11 +138,11 @@ def judge(
 ) -> Result:
     """The result of an exhaustive search.
 
-    lassos   what was found against "eventually" properties, looked for only in a complete search
+    lassos   what was found against "eventually" and "possible" properties, looked for only in a complete search
     """
     rows = tuple(_row(i, p, found, lassos) for i, p in enumerate(model.properties))
     kinds = tuple(dict.fromkeys(p.kind for p in model.properties))
-    skipped = "eventually" in kinds and not found.complete
+    skipped = () if found.complete else tuple(kind for kind in KINDS if kind in kinds)
     return Result(
         spec=spec.path,
         title=spec.title,
@@ -161,8 +161,8 @@ def judge(
         never_fired=tuple(a.name for a, n in zip(model.actions, found.fired, strict=True) if not n),
         cut=tuple(Cut(text, n) for text, n in sorted(found.cut.items())),
         actions={a.name: n for a, n in zip(model.actions, found.fired, strict=True)},
-        checked=tuple(k for k in kinds if not (skipped and k == "eventually")),
-        unchecked={"eventually": unfinished(found)} if skipped else {},
+        checked=tuple(kind for kind in kinds if kind not in skipped),
+        unchecked=dict.fromkeys(skipped, unfinished(found)),
         notes=spec.notes,
     )
 
@@ -199,6 +199,7 @@ def unfinished(found: Exploration) -> str:
         "depth": f"stopped after {found.depth - 1} steps",
         "seconds": f"stopped after {found.seconds:.0f} s",
         "memory": "stopped at the limit of memory",
+        "disk": "stopped, the disk being full",
         "decided": "stopped, every property being violated",
     }
     if found.stopped:

@@ -41,7 +41,7 @@ def subject(command: Command) -> Command:
     for option in (
         click.option("--json", "as_json", is_flag=True, help='Print one JSON object, "eoscheck-result/1".'),
         click.option("--out", metavar="DIR", help="Where traces go [default: .eoscheck/<name of the spec>]."),
-        click.option("--engine", type=click.Choice(ENGINES), default="python", show_default=True),
+        click.option("--engine", type=click.Choice(ENGINES), default="native", show_default=True),
         click.option(
             "--property", "wanted", multiple=True, metavar="NAME", help="Check this one only (repeatable)."
         ),

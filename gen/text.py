@@ -26,7 +26,13 @@ MARKS = {
 }
 """Each verdict as a mark with a word, and its colour."""
 
-KINDS = {"always": "safety", "at-rest": "at rest", "sometimes": "goals", "eventually": "liveness"}
+KINDS = {
+    "always": "safety",
+    "at-rest": "at rest",
+    "sometimes": "goals",
+    "eventually": "liveness",
+    "possible": "possible",
+}
 """Kinds of property, as the line of what was checked names them."""
 
 LIMITS = ("capacities", "limits")
@@ -164,7 +170,7 @@ def _checked(result: Result) -> str:
     counts = {kind: sum(p.kind == kind for p in result.properties) for kind in KINDS}
     parts = [f"+ {word} {counts[kind]}" for kind, word in KINDS.items() if kind in result.checked]
     parts += [f"- {KINDS[kind]} ({why})" for kind, why in result.unchecked.items()]
-    parts += [f"- {word} (none asked)" for kind, word in KINDS.items() if not counts[kind]]
+    parts += [f"- {word} (none asked)" for kind, word in KINDS.items() if not counts[kind] and kind != "possible"]
     return "   ".join(map(glued, parts))
 
 

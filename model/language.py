@@ -147,7 +147,8 @@ class Property:
 
     kind       "always" (check gives a Witness in a bad state), "at-rest" (the same, asked only where nothing
                but a fault can happen any more), "sometimes" (check must be true or a Witness somewhere),
-               "eventually" (check is true again and again in every fair execution)
+               "eventually" (check is true again and again in every fair execution), "possible" (from every
+               state some way without another fault leads to where check is true)
     premise    true in states where the property says something; never true means the result is vacuous
     says       the sentence a user would say
     """
@@ -213,6 +214,9 @@ sometimes = _declare("sometimes")
 eventually = _declare("eventually")
 """Declare a liveness property: a function of the pipeline that becomes true again and again, under weak
 fairness."""
+possible = _declare("possible")
+"""Declare what must stay possible: a function of the pipeline that can become true from everywhere, without another
+fault. Cheaper than "eventually", and it asks for less."""
 
 
 class Budgets(Component):
@@ -375,5 +379,6 @@ __all__ = [
     "at_rest",
     "did_you_mean",
     "eventually",
+    "possible",
     "sometimes",
 ]

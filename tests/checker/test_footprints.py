@@ -30,7 +30,8 @@ def apply(command: GuardedCommand, state: bytes) -> bytes:
 
 
 def sample(model: Model) -> list[bytes]:
-    states = list(explore(Interpreter(model), Limits(states=3_000)).index)
+    found = explore(Interpreter(model), Limits(states=3_000))
+    states = [found.visited.state(number) for number in range(found.states)]
     return random.Random(7).sample(states, min(400, len(states)))
 
 

@@ -10,6 +10,7 @@ from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.engine import Interpreter
 from eoscheck.checker.liveness import Lasso, violations
 from eoscheck.checker.search import Exploration, Limits, explore
+from eoscheck.checker.shortest import way_to_state
 from eoscheck.checker.trace import trace
 from eoscheck.model.language import Component, Model, Property, Var, action
 from eoscheck.model.values import when
@@ -99,7 +100,8 @@ def test_a_clock_strikes_twelve_again_and_again_and_a_counter_stays_at_three() -
     for engine in (Compiled(trace(model)), Interpreter(model)):
         found = explore(engine, Limits())
         ((number, lasso),) = violations(engine, found).items()
-        assert (number, found.path(lasso.state), lasso.cycle) == (2, [1, 1, 1], [0] * 12)
+        way = way_to_state(engine, found.visited, lasso.state)
+        assert (number, way, lasso.cycle) == (2, [1, 1, 1], [0] * 12)
 
 
 # --- against brute force --------------------------------------------------------------------------
@@ -140,17 +142,19 @@ edge = st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 5))
 def test_lassos_are_those_of_the_definition(edges: Any, goal: set[int], faults: set[int]) -> None:
     graph = Graph(edges or [(0, 0, 0)], [goal], sorted(faults))
     found, lassos = check(graph)
-    number = {state[0]: i for state, i in found.index.items()}
+    number = {found.visited.state(i)[0]: i for i in range(found.states)}
     fair = [s for s in fair_sets(graph, goal, faults) if s <= set(number)]
     assert bool(lassos) == bool(fair)
     if lassos:
-        assert lassos[0].state == min(number[s] for part in fair for s in part)
+        stay = {s for part in fair for s in part}
+        end = next(last for last in found.visited.levels if min(number[s] for s in stay) < last)
+        assert lassos[0].state == number[min(s for s in stay if number[s] < end)]
         walk(graph, found, goal, faults, lassos[0])
 
 
 def walk(graph: Graph, found: Exploration, goal: set[int], faults: set[int], lasso: Lasso) -> None:
     """The cycle is one, misses the goal, and is fair."""
-    start = state = next(s[0] for s, i in found.index.items() if i == lasso.state)
+    start = state = found.visited.state(lasso.state)[0]
     step = {(f, a): t for f, a, t in graph.edges}
     visited = [start]
     for taken in lasso.cycle:

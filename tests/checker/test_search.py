@@ -12,6 +12,7 @@ import pytest
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.engine import Engine, Interpreter
 from eoscheck.checker.search import Exploration, Figures, Limits, explore
+from eoscheck.checker.shortest import way_to_hit, way_to_state
 from eoscheck.checker.trace import trace
 from eoscheck.model.language import Component, Model, Property, Var, action
 from eoscheck.model.values import Witness, when
@@ -22,38 +23,43 @@ def run(model: Model, limits: Limits = Limits()) -> Exploration:  # noqa: B008
     return explore(Compiled(trace(model)), limits)
 
 
+def way(model: Model, found: Exploration, state: int) -> list[int]:
+    """The way to one of the states that were found."""
+    return way_to_state(Compiled(trace(model)), found.visited, state)
+
+
 def test_a_clock_has_twelve_states_and_never_rests() -> None:
     found = run(Model([Clock()]))
     assert (found.states, found.transitions, found.depth) == (12, 12, 12)
-    assert (found.complete, found.at_rest, found.deadlock, found.fired) == (True, 0, None, [12])
+    assert (found.complete, found.at_rest, found.dead, found.fired) == (True, 0, 0, [12])
 
 
 def test_a_counter_stops_at_its_end() -> None:
-    found = run(Model([Counter()]))
-    assert (found.states, found.transitions, found.depth, found.at_rest) == (4, 3, 4, 1)
-    assert found.deadlock == 3 and found.path(3) == [0, 0, 0]
+    found = run(model := Model([Counter()]))
+    assert (found.states, found.transitions, found.depth, found.at_rest, found.dead) == (4, 3, 4, 1, 1)
+    assert way(model, found, 3) == [0, 0, 0]
 
 
 def test_two_phase_commit_has_the_states_that_one_can_count_by_hand() -> None:
-    found = run(two_phase_commit(3))
+    found = run(model := two_phase_commit(3))
     # Each is working, prepared or aborted; once it is committed, each is prepared or committed.
     undecided, aborted, committed = 3**3, 3**3, 2**3
     assert found.complete and found.states == undecided + aborted + committed
     assert (found.transitions, found.depth, list(found.hits)) == (202, 8, [1])
-    assert len(found.path(found.hits[1])) == 7
+    assert found.hits == {1: 7} and len(way_to_hit(Compiled(trace(model)), found, 1)) == 7
 
 
 def test_a_hasty_manager_breaks_two_phase_commit_in_four_steps() -> None:
     model = two_phase_commit(2, hasty=True)
     found = run(model)
-    names = [model.actions[number].name for number in found.path(found.hits[0])]
+    names = [model.actions[number].name for number in way_to_hit(Compiled(trace(model)), found, 0)]
     assert names == ["rm0.prepare()", "rm1.choose_abort()", "tm.commit()", "tm.deliver(rm0)"]
 
 
 def test_the_shortest_of_two_ways_is_told() -> None:
     graph = Graph([(0, 0, 1), (1, 0, 2), (2, 0, 5), (0, 1, 3), (3, 0, 5), (5, 0, 0)])
     found = explore(graph, Limits())
-    assert found.path(found.index[b"\5"]) == [1, 0] and found.depth == 3
+    assert way_to_state(graph, found.visited, found.visited.number(b"\5")) == [1, 0] and found.depth == 3
 
 
 class TestLimits:
@@ -64,7 +70,7 @@ class TestLimits:
     @pytest.mark.parametrize("most", [1, 5, 11])
     def test_states(self, most: int) -> None:
         found = run(Model([Clock()]), Limits(states=most))
-        assert (found.stopped, found.states, len(found.index)) == ("states", most, most)
+        assert (found.stopped, found.states, found.visited.levels[-1]) == ("states", most, most)
 
     def test_a_limit_that_is_just_enough_is_no_limit(self) -> None:
         assert run(Model([Clock()]), Limits(states=12, depth=12)).complete
@@ -87,9 +93,9 @@ def test_an_interrupt_in_the_middle_leaves_what_was_found() -> None:
                 raise KeyboardInterrupt
             return super().successors(state)
 
-    found = explore(Interrupted(Model([Clock()])), Limits())
+    found = explore(Interrupted(model := Model([Clock()])), Limits())
     assert (found.stopped, found.states, found.transitions, found.complete) == ("interrupted", 5, 4, False)
-    assert found.path(4) == [0, 0, 0, 0]
+    assert way(model, found, 4) == [0, 0, 0, 0]
 
 
 def test_progress_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +127,7 @@ def test_what_is_cut_is_reported_and_nothing_is_complete(make: type[Interpreter]
     ((text, times),) = found.cut.items()
     assert text.startswith("bucket.fill() (test_search.py:") and text.endswith("bucket.level leaves 0..2")
     assert (times, found.stopped, found.complete, found.states, found.transitions) == (1, None, False, 3, 2)
-    assert (found.fired, found.at_rest, found.deadlock) == ([2], 0, None)
+    assert (found.fired, found.at_rest, found.dead) == ([2], 0, 0)
 
 
 def test_a_state_where_only_a_fault_can_happen_is_at_rest() -> None:
@@ -141,9 +147,9 @@ def test_a_state_where_only_a_fault_can_happen_is_at_rest() -> None:
     lamp = Lamp()
     dark = Property("at-rest", "lit", lambda: None if lamp.on else Witness("dark"))
     light = Property("at-rest", "dark", lambda: Witness("lit") if lamp.on else None)
-    found = run(Model([lamp], [dark, light], budgets={"break": 1}))
-    assert (found.at_rest, found.hits) == (2, {1: 1})
-    assert found.deadlock == 3 and found.path(3) == [0, 1, 0]
+    found = run(model := Model([lamp], [dark, light], budgets={"break": 1}))
+    assert (found.at_rest, found.hits, found.dead) == (2, {1: 1}, 1)
+    assert way(model, found, 3) == [0, 1, 0]
 
 
 def test_a_search_ends_early_once_all_is_decided() -> None:
@@ -168,13 +174,15 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 from tinymodels import everything, two_phase_commit
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.search import Limits, explore
+from eoscheck.checker.shortest import way_to_hit, way_to_state
 from eoscheck.checker.trace import trace
 said = []
 for model in (two_phase_commit(3, hasty=True), everything()):
     program = trace(model)
     found = explore(Compiled(program), Limits(states=2000))
-    paths = [found.path(s) for s in found.hits.values()]
-    last = [found.path(found.states - 1)]
+    engine = Compiled(program)
+    paths = [way_to_hit(engine, found, i) for i in found.hits]
+    last = [way_to_state(engine, found.visited, found.states - 1)]
     said.append([found.states, found.transitions, found.depth, found.hits, paths, last, str(program)])
     said.append(Compiled(program).source)
 print(json.dumps(said))

@@ -218,7 +218,9 @@ class Graph:
         subject: Any = Counter()
         actions = [Action(subject, f"a{a}", (), i) for a, i in enumerate(info)]
         properties = [Property("eventually", f"goal{i}", lambda: None) for i in range(len(goals))]
-        self.model: Any = SimpleNamespace(initial=bytes([0]), actions=actions, properties=properties)
+        self.model: Any = SimpleNamespace(
+            initial=bytes([0]), actions=actions, properties=properties, budgets=None, regions=[]
+        )
         self.edges, self.goals = sorted(edges, key=lambda e: e[1]), goals
         self.changes: Sequence[int] = [-1] * count
 

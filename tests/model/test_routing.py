@@ -24,7 +24,7 @@ processors:
 def test_an_output_has_the_partition_of_its_input() -> None:
     pipeline = build(loads(SPEC, "routing.yaml"))
     found = explore(Compiled(trace(pipeline.model)), Limits())
-    last = list(found.index)[-1]
+    last = found.visited.state(found.states - 1)
     pipeline.model.memory = ConcreteMemory(last)
     records = {name: part["records"] for name, part in pipeline.observe()["partitions"].items()}
     assert records["payments-0"] == [1, "COMMIT"]
@@ -37,5 +37,5 @@ def test_a_topic_may_hold_records_and_be_written() -> None:
     pipeline = build(loads(spec, "routing.yaml"))
     found = explore(Compiled(trace(pipeline.model)), Limits())
     assert found.complete
-    pipeline.model.memory = ConcreteMemory(list(found.index)[-1])
+    pipeline.model.memory = ConcreteMemory(found.visited.state(found.states - 1))
     assert pipeline.observe()["readers"]["orders"] == {"orders-0": [1, 2]}

@@ -1,0 +1,150 @@
+"""The native engine: guarded commands compiled to machine code over packed states."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from eoscheck.checker import expressions as ex
+from eoscheck.checker.commands import GuardedCommand, Program
+from eoscheck.checker.engine import Successor
+from eoscheck.checker.native.context import Context, Tally
+from eoscheck.checker.native.jit import QUICK, THOROUGH, Code, compiled, is_kept
+from eoscheck.checker.native.kernel import COMMAND, kernel, record_words
+from eoscheck.checker.native.loops import loops
+from eoscheck.checker.native.packing import pack
+from eoscheck.checker.native.table import NARROW, Slot
+
+ADDRESS, NUMBER = ctypes.c_void_p, ctypes.c_uint64
+
+ALL = (1 << 64) - 1
+
+
+class Functions:
+    """The functions that Python calls, of one tier and one kind of slot."""
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+        function = code.function
+        self.work = function("work", NUMBER, ADDRESS, ADDRESS, NUMBER)
+        self.rebuild = function("rebuild", None, ADDRESS, NUMBER)
+        self.grow = function("grow", None, ADDRESS, ADDRESS, NUMBER, NUMBER)
+        self.successors = function("successors", ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+        self.hits = function("ask_hits", NUMBER, ADDRESS, NUMBER)
+        self.premises = function("ask_premises", NUMBER, ADDRESS, NUMBER)
+        self.hash = function("hash_of", NUMBER, ADDRESS)
+        self.collect = function("collect", NUMBER, ADDRESS, ADDRESS, NUMBER, NUMBER, NUMBER, NUMBER, ADDRESS)
+        self.find, self.steps = (
+            function(name, NUMBER, *[ADDRESS] * n) for name, n in (("find", 2), ("steps", 7))
+        )
+        self.mark = function("mark", None, ADDRESS, NUMBER, NUMBER, ADDRESS)
+        self.components = function("components", NUMBER, NUMBER, *[ADDRESS] * 9)
+        self.summary = function("summary", None, NUMBER, *[ADDRESS] * 4, NUMBER, *[ADDRESS] * 3)
+        self.near = function("near", NUMBER, NUMBER, *[ADDRESS] * 3)
+        self.lead = function("lead", NUMBER, ADDRESS, ADDRESS, NUMBER, NUMBER, ADDRESS, NUMBER, ADDRESS)
+
+
+class Native:
+    """A model, ready to be compiled."""
+
+    name = "native"
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.model = program, program.model
+        self.packing = pack(program)
+        self.words = self.packing.words
+        number = {action: i for i, action in enumerate(self.model.actions)}
+        self.action_of = [number[command.action] for command in program.commands]
+        self.changes_by_command = [_changes(program, command) for command in program.commands]
+        self.changes: Sequence[int] = _by_action(self.action_of, self.changes_by_command, len(number))
+        self._kernel = kernel(program, self.packing)
+        self._functions: dict[tuple[int, Slot], Functions] = {}
+        self._context, self._tally = Context(), Tally(len(program.commands))
+        self._state: Any = (NUMBER * self.words)()
+        self._records = (NUMBER * ((len(number) + 1) * record_words(self.packing)))()
+
+    def text(self, slot: Slot) -> str:
+        """The program that LLVM compiles."""
+        return f"{self._kernel}\n\n{loops(self.packing, len(self.program.commands), slot)}"
+
+    def functions(self, tier: int, slot: Slot = NARROW) -> Functions:
+        """The functions of a tier, compiled now if they were not before."""
+        if (tier, slot) not in self._functions:
+            self._functions[tier, slot] = Functions(Code(compiled(self.text(slot), tier)))
+        return self._functions[tier, slot]
+
+    def best_kept(self, slot: Slot = NARROW) -> int:
+        """The best tier that was compiled at some time, else the quick one."""
+        return THOROUGH if is_kept(self.text(slot), THOROUGH) else QUICK
+
+    @cached_property
+    def _own(self) -> Functions:
+        return self.functions(self.best_kept())
+
+    # -- an engine
+
+    def load(self, state: bytes) -> int:
+        """Put a state where compiled functions can see it; gives the address."""
+        self._state[:] = self.packing.pack(state)
+        return ctypes.addressof(self._state)
+
+    def unpack(self, address: int) -> bytes:
+        """The state at an address."""
+        words: Any = (NUMBER * self.words).from_address(address)
+        return self.packing.unpack(words)
+
+    def successors(self, state: bytes) -> list[Successor]:
+        tally, records = self._tally, ctypes.addressof(self._records)
+        before = list(tally.cuts)
+        end = self._own.successors(self.load(state), records, self._context.address, tally.address)
+        size = 8 * record_words(self.packing)
+        found: list[Successor] = []
+        for at in range(records, end, size):
+            tag = NUMBER.from_address(at + size - 8).value
+            found.append((self.action_of[tag & COMMAND], self.unpack(at)))
+        for command, (was, now) in zip(
+            self.program.commands, zip(before, tally.cuts, strict=True), strict=True
+        ):
+            if now != was and command.cut:
+                found.append((self.action_of[command.number], command.cut))
+        return sorted(found, key=lambda step: step[0])
+
+    def hash(self, state: bytes) -> int:
+        """The 64 bits by which a state is looked up."""
+        found: int = self._own.hash(self.load(state))
+        return found
+
+    def hits(self, state: bytes, among: int = -1) -> int:
+        found: int = self._own.hits(self.load(state), among & ALL)
+        return found
+
+    def premises(self, state: bytes, among: int = -1) -> int:
+        found: int = self._own.premises(self.load(state), among & ALL)
+        return found
+
+
+def _changes(program: Program, command: GuardedCommand) -> int:
+    """The properties that read a variable which a command may write."""
+    return sum(
+        1 << i
+        for i, observed in enumerate(program.properties)
+        if command.writes & _reads(observed.hit) or command.writes & _reads(observed.premise)
+    )
+
+
+_reads_of: dict[Any, frozenset[int]] = {}
+
+
+def _reads(term: Any) -> frozenset[int]:
+    if term not in _reads_of:
+        _reads_of[term] = ex.reads(term)
+    return _reads_of[term]
+
+
+def _by_action(action_of: Sequence[int], masks: Sequence[int], actions: int) -> list[int]:
+    found = [0] * actions
+    for action, mask in zip(action_of, masks, strict=True):
+        found[action] |= mask
+    return found

@@ -1,0 +1,273 @@
+"""The loops of the compiled search, around the kernel of a model.
+
+Breadth-first, a block of states at a time, in two phases. *Expand*: threads take tasks of the block, write the
+successors of a few states one behind the other, and look them up. *Append*: threads take tasks again; what was new is
+copied behind the known states and gets its number, in the order of tasks and records.
+
+So states are numbered as one thread alone would find them, and nothing depends on the number of threads, or on luck.
+"""
+
+from __future__ import annotations
+
+from eoscheck.checker.native.context import (
+    CROWDED,
+    FINISHED,
+    ROOM,
+    STOPPED,
+    Tally,
+    field,
+    get,
+)
+from eoscheck.checker.native.graph import graph
+from eoscheck.checker.native.ir import Function, Value
+from eoscheck.checker.native.kernel import COMMAND, record_words
+from eoscheck.checker.native.lookup import NEW, LookUp
+from eoscheck.checker.native.packing import Packing
+from eoscheck.checker.native.queries import queries
+from eoscheck.checker.native.table import Slot
+
+SOME = 64
+"""States that are expanded before their successors are looked up."""
+
+SPINS = 2000
+"""How often a thread looks at a barrier before it lets others run."""
+
+
+def loops(packing: Packing, commands: int, slot: Slot) -> str:
+    """The text of the loops, for a model with so many commands."""
+    writer = _Loops(packing, commands, slot)
+    functions = [
+        *writer.lookup.functions(),
+        writer.barrier(),
+        writer.expand_some(),
+        writer.expand_task(),
+        writer.append_task(),
+        writer.prepare_block(),
+        writer.number_tasks(),
+        writer.work(),
+        *queries(packing),
+        *(graph(packing) if slot.exact else ()),
+    ]
+    kind = f"i{slot.lanes}"
+    return "\n\n".join([f"declare {kind} @llvm.cttz.{kind}({kind}, i1)", *map(str, functions)])
+
+
+class _Loops:
+    def __init__(self, packing: Packing, commands: int, slot: Slot) -> None:
+        self.words, self.slot = packing.words, slot
+        self.record = record_words(packing)
+        self.lookup = LookUp(packing, commands, slot)
+        self.table = self.lookup.table
+
+    # -- threads
+
+    def barrier(self) -> Function:
+        """Wait until all threads are here."""
+        f = Function("barrier", "void", "internal", context="ptr")
+        context = f.args["context"]
+        threads = get(context, "threads")
+        with f.when(threads > 1):
+            turn = field(context, "turn")
+            mine = turn.load_atomic()
+            out, wait, behind = f.label(), f.label(), f.label()
+            f.branch(field(context, "arrived").fetch_add(1) + 1 == threads, out, wait)
+            f.begin(out)
+            field(context, "arrived").store_atomic(f.number(0))
+            turn.store_atomic(mine + 1)
+            f.go(behind)
+            f.begin(wait)
+            spins = f.variable(f.number(0))
+            with f.repeat(lambda: turn.load_atomic() == mine):
+                spins.set(spins.get() + 1)
+                with f.when(spins.get() > SPINS):
+                    f.call("sched_yield", "i32")
+            f.go(behind)
+            f.begin(behind)
+        f.ret()
+        return f
+
+    # -- expand
+
+    def expand_some(self) -> Function:
+        """Write the successors of some states; gives the end of the records."""
+        f = Function(
+            "expand_some",
+            "ptr",
+            "internal",
+            context="ptr",
+            tally="ptr",
+            first="i64",
+            count="i64",
+            records="ptr",
+        )
+        context, tally, first = f.args["context"], f.args["tally"], f.args["first"]
+        store, resting = get(context, "store", "ptr"), get(context, "resting")
+        source = first - get(context, "first")
+        out = f.variable(f.args["records"])
+        with f.loop(0, f.args["count"]) as i:
+            state = store.at((first + i) * self.words, "i64")
+            tally.store(f.number(0), Tally.place("alive"))
+            tally.store(f.number(0), Tally.place("moves"))
+            out.set(
+                f.call("expand", "ptr", state, out.get(), source + i, context, tally, convention="fastcc")
+            )
+            with f.when(tally.load("i64", Tally.place("alive")) == 0):
+                tally.bump(1, "i64", Tally.place("rest"))
+                with f.when(resting != 0):
+                    found = f.call("hits", "i64", state, resting, convention="fastcc")
+                    tally.store(tally.load("i64", Tally.place("hits")) | found, Tally.place("hits"))
+                with f.when(tally.load("i64", Tally.place("moves")) == 0):
+                    tally.bump(1, "i64", Tally.place("dead"))
+        f.ret(out.get())
+        return f
+
+    def expand_task(self) -> Function:
+        """Expand the states of a task and look up what they lead to."""
+        f = Function("expand_task", "void", "internal", context="ptr", tally="ptr", task="i64")
+        context, task = f.args["context"], f.args["task"]
+        size = get(context, "task_size")
+        left = get(context, "count") - task * size
+        count = (left < size).choose(left, size)
+        begin, first = self.lookup.records(context, task), get(context, "first") + task * size
+        get(context, "fresh", "ptr").store(f.number(0), task)
+        out = f.variable(begin)
+        with f.loop(0, count, SOME) as i:
+            rest = count - i
+            some = (rest < SOME).choose(rest, SOME)
+            records = out.get()
+            out.set(
+                f.call(
+                    "expand_some",
+                    "ptr",
+                    context,
+                    f.args["tally"],
+                    first + i,
+                    some,
+                    records,
+                    convention="fastcc",
+                )
+            )
+            f.call(
+                "look_up",
+                "void",
+                context,
+                task,
+                self._count(begin, records),
+                self._count(begin, out.get()),
+                convention="fastcc",
+            )
+        get(context, "counts", "ptr").store(self._count(begin, out.get()), task)
+        f.ret()
+        return f
+
+    def _count(self, begin: Value, end: Value) -> Value:
+        """How many records there are between two places."""
+        return (end.number() - begin.number()) // (8 * self.record)
+
+    # -- append
+
+    def append_task(self) -> Function:
+        """Give the new records of a task their numbers, and ask the properties of them."""
+        f = Function("append_task", "void", "internal", context="ptr", tally="ptr", task="i64")
+        context, tally, task = f.args["context"], f.args["tally"], f.args["task"]
+        number = f.variable(get(context, "begins", "ptr").load("i64", task))
+        store, records = get(context, "store", "ptr"), self.lookup.records(context, task)
+        with f.loop(0, get(context, "counts", "ptr").load("i64", task)) as r:
+            record = records.at(r * self.record, "i64")
+            tag = record.load("i64", self.words + 1)
+            with f.when((tag & NEW) != 0):
+                index = number.get()
+                state = store.at(index * self.words, "i64")
+                for k in range(self.words):
+                    state.store(record.load("i64", k), k)
+                if self.slot.exact:
+                    place = f.op("ptr", f"inttoptr i64 {record.load('i64', self.words).name} to ptr")
+                    marks = self.table.marks(get(context, "lines"), 1)
+                    place.store((place.load(self.slot.type) & marks) | (index + 1).to(self.slot.type))
+                number.set(index + 1)
+                self._ask(f, context, tally, record, tag)
+        f.ret()
+        return f
+
+    def _ask(self, f: Function, context: Value, tally: Value, state: Value, tag: Value) -> None:
+        """Ask the properties that the step can have changed."""
+        changed = get(context, "changes", "ptr").load("i64", tag & COMMAND)
+        for what, wanted in (("hits", "wanted"), ("premises", "premises")):
+            known = tally.load("i64", Tally.place(what))
+            asked = changed & get(context, wanted) & ~known
+            with f.when(asked != 0):
+                found = f.call(what, "i64", state, asked, convention="fastcc")
+                tally.store(known | found, Tally.place(what))
+
+    # -- the search
+
+    def prepare_block(self) -> Function:
+        """Choose the next block, or say why there is none."""
+        f = Function("prepare_block", "void", "internal", context="ptr")
+        context = f.args["context"]
+        field(context, "states").store(get(context, "following"))
+        at, until = get(context, "at"), get(context, "until")
+        states, most = get(context, "states"), get(context, "tasks") * get(context, "room")
+
+        def back(reason: int, condition: Value) -> None:
+            with f.when(condition):
+                field(context, "reason").store(f.number(reason))
+                f.ret()
+                f.begin(f.label())
+
+        back(FINISHED, at >= until)
+        back(STOPPED, field(context, "stop").load_atomic() != 0)
+        back(ROOM, states + most > get(context, "capacity"))
+        back(CROWDED, states > get(context, "crowd"))
+        left, size = until - at, get(context, "tasks") * get(context, "task_size")
+        count = (left < size).choose(left, size)
+        field(context, "first").store(at)
+        field(context, "count").store(count)
+        field(context, "at").store(at + count)
+        field(context, "task").store_atomic(f.number(0))
+        f.ret()
+        return f
+
+    def number_tasks(self) -> Function:
+        """Say where the new states of each task begin."""
+        f = Function("number_tasks", "void", "internal", context="ptr")
+        context = f.args["context"]
+        total = f.variable(get(context, "states"))
+        with f.loop(0, self._tasks(context)) as t:
+            get(context, "begins", "ptr").store(total.get(), t)
+            total.set(total.get() + get(context, "fresh", "ptr").load("i64", t))
+        field(context, "following").store(total.get())
+        field(context, "task").store_atomic(f.number(0))
+        f.ret()
+        return f
+
+    def _tasks(self, context: Value) -> Value:
+        """Tasks of the present block."""
+        size = get(context, "task_size")
+        return (get(context, "count") + size - 1) // size
+
+    def work(self) -> Function:
+        """What each thread does: blocks of the present level, until there is a reason to come back."""
+        f = Function("work", "i64", context="ptr", tally="ptr", thread="i64")
+        context, tally, thread = f.args["context"], f.args["tally"], f.args["thread"]
+
+        def together(name: str) -> None:
+            with f.repeat() as over:
+                t = field(context, "task").fetch_add(1)
+                f.leave(t >= self._tasks(context), over)
+                f.call(name, "void", context, tally, t, convention="fastcc")
+            f.call("barrier", "void", context, convention="fastcc")
+
+        def alone(name: str) -> None:
+            with f.when(thread == 0):
+                f.call(name, "void", context, convention="fastcc")
+            f.call("barrier", "void", context, convention="fastcc")
+
+        with f.repeat() as over:
+            alone("prepare_block")
+            f.leave(get(context, "reason") != 0, over)
+            together("expand_task")
+            alone("number_tasks")
+            together("append_task")
+        f.ret(get(context, "reason"))
+        return f

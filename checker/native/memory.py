@@ -1,0 +1,98 @@
+"""Memory of the system's own: large, zeroed, used only where it is touched; of nobody, or of a file."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import sys
+from pathlib import Path
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_longlong]
+_libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+FAILED = ctypes.c_void_p(-1).value
+UNRESERVED = 0x4000 if sys.platform == "linux" else 0x40
+PAGE = mmap.PAGESIZE
+HUGE = 2 * 2**20
+"""Bytes of a large page, to which what is large begins."""
+
+
+class Room:
+    """A stretch of addresses. It takes memory where something has been written.
+
+    size   bytes of addresses; less where the system does not give as many (`room.size`)
+    file   what is written is kept in this file descriptor, which must be made long enough before
+    """
+
+    def __init__(self, size: int, file: int | None = None) -> None:
+        self.file = file
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | UNRESERVED if file is None else mmap.MAP_SHARED
+        size = -(-size // PAGE) * PAGE
+        while True:
+            found = _libc.mmap(
+                None, size + HUGE, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1 if file is None else file, 0
+            )
+            if found != FAILED:
+                break
+            size //= 2
+            if size < PAGE:
+                raise MemoryError
+        self._begin, self._length, self.size = found, size + HUGE, size
+        self.address: int = found if file is not None else -(-found // HUGE) * HUGE
+        if file is None and hasattr(mmap, "MADV_HUGEPAGE"):
+            _libc.madvise(self.address, size, mmap.MADV_HUGEPAGE)
+
+    def forget(self, upto: int) -> None:
+        """What lies in the first bytes of a file need not stay in memory: it is read again where it is touched."""
+        if self.file is not None and upto >= PAGE and hasattr(mmap, "MADV_DONTNEED"):
+            _libc.madvise(self.address, upto // PAGE * PAGE, mmap.MADV_DONTNEED)
+
+    def close(self) -> None:
+        """Give the addresses back. Nothing may be touched afterwards."""
+        if self._begin:
+            _libc.munmap(self._begin, self._length)
+            self._begin = 0
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def available_mb() -> float | None:
+    """The memory that the process may still take, by the machine and by the control group it is in; None where the
+    system does not say."""
+    found = [_meminfo(), *(_left(Path("/sys/fs/cgroup"), *names) for names in _CGROUPS)]
+    known = [mb for mb in found if mb is not None]
+    return min(known) if known else None
+
+
+_CGROUPS = (
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+)
+
+
+def _meminfo() -> float | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return next((int(kb) / 2**10 for kb in found), None)
+
+
+def _left(folder: Path, limit: str, used: str) -> float | None:
+    try:
+        return (int((folder / limit).read_text()) - int((folder / used).read_text())) / 2**20
+    except (OSError, ValueError):
+        return None
+
+
+def cores() -> int:
+    """The processors that this process may use; where the system does not say (macOS), all that there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,239 @@
+"""Breadth-first search by compiled code: level by level, by all threads, with the limits and figures of any search."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eoscheck.checker.native.context import FINISHED, ROOM
+from eoscheck.checker.native.crew import together
+from eoscheck.checker.native.engine import Functions, Native
+from eoscheck.checker.native.jit import QUICK, THOROUGH, Compiling
+from eoscheck.checker.native.memory import available_mb, cores
+from eoscheck.checker.native.space import TASK_SIZE, Space
+from eoscheck.checker.native.store import DiskFull
+from eoscheck.checker.native.table import FINGERPRINT, NARROW
+from eoscheck.checker.native.visited import Visited
+from eoscheck.checker.search import Clock, Exploration, Limits, Report, Watch, resident_mb
+
+WORTH_THREADS = 4096
+"""States of a level that is worth the work of several threads, and of being watched."""
+
+LONG = 1.0
+"""Seconds after which a search is worth compiling for thoroughly."""
+
+SHARE_OF_MEMORY = 0.9
+"""Of what is available, how much a search takes where nobody says."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a native search goes about it.
+
+    threads      None: as many as there are cores
+    fingerprint  keep 64 bits of each state only
+    spill        where states go when memory is short; None: the search ends there
+    """
+
+    threads: int | None = None
+    fingerprint: bool = False
+    spill: Path | None = None
+
+
+class Search:
+    """One search, level after level.
+
+    levels   numbers of the first state of each level, and of the state behind the last
+    """
+
+    def __init__(self, engine: Native, limits: Limits, options: Options, report: Report | None) -> None:
+        self.engine, self.limits = engine, limits
+        self.threads = options.threads or cores()
+        self.watch = Watch(engine)
+        limit: float | None = limits.memory_mb
+        if limit is None and (available := available_mb()) is not None:
+            limit = resident_mb() + SHARE_OF_MEMORY * available
+        self.space = Space(
+            engine,
+            self.threads,
+            slot=FINGERPRINT if options.fingerprint else NARROW,
+            limit=limit,
+            spill=options.spill,
+        )
+        self.clock = Clock(replace(limits, memory_mb=None), report)
+        self.visited = Visited(engine, self.space)
+        self.levels = self.visited.levels
+        self.found = Exploration(self.visited, fired=[0] * len(engine.model.actions))
+        self._compiling: Compiling | None = None
+
+    def run(self) -> Exploration:
+        """Search until the frontier is empty, a limit is reached, everything is decided, or somebody interrupts."""
+        found = self.found
+        try:
+            self._begin()
+            found.stopped = self._levels()
+        except KeyboardInterrupt:
+            found.stopped = "interrupted"
+        except MemoryError:
+            found.stopped = "memory"
+        except DiskFull:
+            found.stopped = "disk"
+        self._count()
+        if found.states > self.levels[-1]:
+            self.levels.append(found.states)
+        if self._compiling is not None:
+            self._compiling.stop()
+        found.seconds = self.clock.seconds()
+        return found
+
+    def _begin(self) -> None:
+        initial = self.engine.model.initial
+        self.space.begin(initial)
+        self.found.premises = self.engine.premises(initial)
+        self._record(self.engine.hits(initial, self.watch.pointwise), 0)
+
+    def _levels(self) -> str | None:
+        found, context = self.found, self.space.context
+        while True:
+            found.depth += 1
+            if self.limits.depth is not None and found.depth > self.limits.depth:
+                return "depth"
+            context.at, context.until = self.levels[-2:]
+            reached = self._level()
+            self._heed()
+            if reached:
+                return reached
+            if context.states == context.until:
+                return None
+            self.levels.append(context.states)
+            if self.watch.decided(found):
+                return "decided"
+
+    def _level(self) -> str | None:
+        """Expand the present level; gives the limit that was reached, or None."""
+        context, space = self.space.context, self.space
+        wanted = ~sum(1 << i for i in self.found.hits)
+        context.wanted, context.resting = self.watch.pointwise & wanted, self.watch.resting & wanted
+        context.premises = self.watch.all & ~self.found.premises
+        while True:
+            self._work()
+            reached = self._reached()
+            if reached:
+                return reached
+            if context.reason == FINISHED:
+                return None
+            if context.reason == ROOM:
+                space.more_room()
+            elif space.crowded:
+                space.grow(self._crew())
+            space.relieve()
+
+    def _crew(self) -> int:
+        """How many threads the rest of the level is worth."""
+        left = self.space.context.until - self.space.context.at
+        return self.threads if left >= WORTH_THREADS else 1
+
+    def _work(self) -> None:
+        """Let the threads work until there is a reason to come back."""
+        context, functions = self.space.context, self.space.functions
+        context.reason = context.stop = 0
+        context.threads = crew = self._crew()
+        self._bound()
+        tallies = [tally.address for tally in self.space.tallies]
+        left = context.until - context.at
+        watched = self._look_up if left >= WORTH_THREADS else None
+        together(crew, lambda i: functions.work(context.address, tallies[i], i), watched, self._halt)
+
+    def _bound(self) -> None:
+        """Blocks become smaller as the limit of states comes near, so that no more is found than was asked for."""
+        context, space, most = self.space.context, self.space, self.limits.states
+        block, context.crowd = space.block, space.crowd
+        if most is not None:
+            left = most - context.states
+            block = max(1, min(block, left // space.most_successors))
+            context.crowd = min(space.crowd, context.states + left // 2 if block > 1 else most)
+        context.tasks, context.task_size = max(1, block // TASK_SIZE), min(block, TASK_SIZE)
+
+    def _halt(self) -> None:
+        self.space.context.stop = 1
+
+    def _look_up(self) -> None:
+        """What Python does now and then while the threads work."""
+        self._count()
+        self.space.relieve()
+        if self._tick() or self._better():
+            self._halt()
+
+    def _tick(self) -> str | None:
+        context = self.space.context
+        first, last = self.levels[-2:]
+        before = first - self.levels[-3] if len(self.levels) > 2 else 0
+        return self.clock.tick(self.found, context.following - context.at, (before, last - first))
+
+    def _reached(self) -> str | None:
+        """The limit that was reached, or None; figures as they are at the end of a block."""
+        context = self.space.context
+        context.states = context.following
+        self._count()
+        if any(tally.trap for tally in self.space.tallies):
+            number = next(tally.trap for tally in self.space.tallies if tally.trap) - 1
+            raise AssertionError(f"a value left its range: {self.engine.program.commands[number]}")
+        most = self.limits.states
+        if most is not None and context.states > most:
+            context.states = context.following = self.found.states = most
+            return "states"
+        return self._tick()
+
+    # -- figures
+
+    def _count(self) -> None:
+        found, commands = self.found, self.engine.program.commands
+        fired = [0] * len(found.fired)
+        cut: Counter[str] = Counter()
+        for tally in self.space.tallies:
+            for number, (times, cuts) in enumerate(zip(tally.fired, tally.cuts, strict=True)):
+                fired[self.engine.action_of[number]] += times
+                if cuts:
+                    cut[commands[number].cut or ""] += cuts
+        found.fired, found.cut, found.transitions = fired, cut, sum(fired)
+        found.states = self.space.context.following
+        found.at_rest = sum(tally.rest for tally in self.space.tallies)
+        found.dead = sum(tally.dead for tally in self.space.tallies)
+
+    def _heed(self) -> None:
+        """Note what the level has hit: new states lie one step behind it, states at rest in it."""
+        steps = self.found.depth - 1
+        for tally in self.space.tallies:
+            self._record(tally.hits & self.watch.pointwise, steps + 1)
+            self._record(tally.hits & ~self.watch.pointwise, steps)
+            self.found.premises |= tally.premises
+            tally.hits = tally.premises = 0
+
+    def _record(self, hits: int, steps: int) -> None:
+        for i in range(hits.bit_length()):
+            if hits >> i & 1:
+                self.found.hits.setdefault(i, steps)
+
+    # -- better code
+
+    def _better(self) -> bool:
+        """Whether there is better code to go on with. It is compiled once the search has turned out to be long."""
+        space = self.space
+        if space.tier != QUICK or self.clock.seconds() < LONG:
+            return False
+        if self._compiling is None:
+            self._compiling = Compiling(self.engine.text(space.slot), THOROUGH)
+        code = self._compiling.code()
+        if code is None:
+            return False
+        space.tier = THOROUGH
+        space.use(Functions(code))
+        return True
+
+
+def explore_natively(
+    engine: Native, limits: Limits, report: Report | None = None, options: Options = Options()
+) -> Exploration:
+    """Search all reachable states. Ctrl-C ends it with what was found so far."""
+    return Search(engine, limits, options, report).run()

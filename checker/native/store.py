@@ -1,0 +1,98 @@
+"""The states of a search, one behind the other in the order in which they were found: in memory, or in a file that is
+mapped into it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import tempfile
+from pathlib import Path
+
+from eoscheck.checker.native.memory import Room
+
+ADDRESSES = 1 << 40
+"""Bytes of addresses that are asked for. Memory is taken only as it is needed."""
+
+STEP = 1 << 26
+"""Bytes by which the part grows that may be used."""
+
+
+class DiskFull(Exception):
+    """The file of states cannot grow."""
+
+
+class Store:
+    """Room for states.
+
+    size   bytes of a state
+    path   keep them in this file; None: in memory
+    """
+
+    def __init__(self, size: int, path: Path | None = None) -> None:
+        self.size = size
+        self.file: int | None = None
+        if path is not None:
+            self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self.room = Room(ADDRESSES, self.file)
+        self.capacity = 0
+
+    @property
+    def step(self) -> int:
+        """Bytes by which it grows."""
+        return STEP
+
+    @property
+    def address(self) -> int:
+        return self.room.address
+
+    def extend(self, states: int) -> None:
+        """Make room for so many states at least. Raises DiskFull, MemoryError."""
+        needed = -(-max(states, 1) * self.size // STEP) * STEP
+        if needed > self.room.size:
+            raise MemoryError
+        if self.file is not None:
+            try:
+                os.posix_fallocate(self.file, 0, needed)
+            except OSError as error:
+                raise DiskFull(error.strerror) from None
+        self.capacity = needed // self.size
+
+    def to_file(self, states: int, folder: Path) -> None:
+        """Move what is in memory into a file without a name. Raises DiskFull."""
+        try:
+            descriptor, name = tempfile.mkstemp(prefix="eoscheck-states-", dir=folder)
+        except OSError as error:
+            raise DiskFull(error.strerror) from None
+        os.unlink(name)
+        try:
+            _write(descriptor, self.address, states * self.size)
+            os.posix_fallocate(descriptor, 0, max(self.capacity * self.size, STEP))
+        except OSError as error:
+            os.close(descriptor)
+            raise DiskFull(error.strerror) from None
+        self.room.close()
+        self.file, self.room = descriptor, Room(ADDRESSES, descriptor)
+
+    def forget(self, states: int) -> None:
+        """The first states will hardly be asked for: they need not stay in memory, if they are in a file."""
+        self.room.forget(states * self.size)
+
+    def flush(self, states: int) -> None:
+        """See to it that the first states survive a power failure."""
+        if self.file is not None:
+            os.fdatasync(self.file)
+
+    def close(self) -> None:
+        self.room.close()
+        if self.file is not None:
+            with contextlib.suppress(OSError):
+                os.close(self.file)
+            self.file = None
+
+
+def _write(descriptor: int, address: int, count: int) -> None:
+    done, most = 0, 1 << 26
+    while done < count:
+        part = min(most, count - done)
+        done += os.pwrite(descriptor, (ctypes.c_char * part).from_address(address + done), done)
