@@ -1,9 +1,11 @@
-"""Threads that run compiled code, while Python stays awake."""
+"""Threads that run compiled code, while Python stays awake; and signals that must wait until they are done."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 PAUSE = 0.05
 """Seconds after which Python looks up while it waits."""
@@ -18,7 +20,7 @@ def together(
     """Do work(0), work(1), ... at the same time, and wait until all are done.
 
     look_up   called every now and then while it takes long. Without it the calling thread does work(0) itself
-    halt      asks the work to end, once an exception has come up meanwhile, which is raised when all are done
+    halt      asks the work to end, once look_up has raised an exception, which is raised again when all are done
     """
     first = 0 if look_up else 1
     crew = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(first, threads)]
@@ -26,17 +28,33 @@ def together(
         member.start()
     if look_up is None:
         work(0)
-        for member in crew:
-            member.join()
-        return
     raised: BaseException | None = None
     for member in crew:
         while member.is_alive():
+            member.join(PAUSE)
             try:
-                member.join(PAUSE)
-                look_up()
+                if look_up:
+                    look_up()
             except BaseException as error:
                 raised = raised or error
                 halt()
     if raised:
         raise raised
+
+
+@contextlib.contextmanager
+def patient(interrupt: Callable[[], object]) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM call this instead of what they would do, which could raise an exception while threads
+    work on memory that it makes nobody's. Handlers belong to the main thread; elsewhere nothing can be raised."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                before[number] = handler
+                signal.signal(number, lambda *_: interrupt())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

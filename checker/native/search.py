@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eoscheck.checker.native.context import FINISHED, ROOM
-from eoscheck.checker.native.crew import together
+from eoscheck.checker.native.crew import patient, together
 from eoscheck.checker.native.engine import Functions, Native
 from eoscheck.checker.native.jit import QUICK, THOROUGH, Compiling
 from eoscheck.checker.native.memory import available_mb, cores
@@ -65,14 +65,16 @@ class Search:
         self.visited = Visited(engine, self.space)
         self.levels = self.visited.levels
         self.found = Exploration(self.visited, fired=[0] * len(engine.model.actions))
+        self.interrupted = False
         self._compiling: Compiling | None = None
 
     def run(self) -> Exploration:
         """Search until the frontier is empty, a limit is reached, everything is decided, or somebody interrupts."""
         found = self.found
         try:
-            self._begin()
-            found.stopped = self._levels()
+            with patient(self._interrupt):
+                self._begin()
+                found.stopped = self._levels()
         except KeyboardInterrupt:
             found.stopped = "interrupted"
         except MemoryError:
@@ -137,7 +139,7 @@ class Search:
     def _work(self) -> None:
         """Let the threads work until there is a reason to come back."""
         context, functions = self.space.context, self.space.functions
-        context.reason = context.stop = 0
+        context.reason, context.stop = 0, int(self.interrupted)
         context.threads = crew = self._crew()
         self._bound()
         tallies = [tally.address for tally in self.space.tallies]
@@ -158,11 +160,15 @@ class Search:
     def _halt(self) -> None:
         self.space.context.stop = 1
 
+    def _interrupt(self) -> None:
+        self.interrupted = True
+        self._halt()
+
     def _look_up(self) -> None:
         """What Python does now and then while the threads work."""
         self._count()
         self.space.relieve()
-        if self._tick() or self._better():
+        if self.interrupted or self._tick() or self._better():
             self._halt()
 
     def _tick(self) -> str | None:
@@ -183,7 +189,7 @@ class Search:
         if most is not None and context.states > most:
             context.states = context.following = self.found.states = most
             return "states"
-        return self._tick()
+        return "interrupted" if self.interrupted else self._tick()
 
     # -- figures
 

@@ -1,0 +1,54 @@
+"""Threads end before anybody goes on, also where something is raised; a signal waits for them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import pytest
+from eoscheck.checker.native.crew import patient, together
+
+
+def test_what_looking_up_raises_waits_for_the_threads():
+    ended: list[int] = []
+    halt = threading.Event()
+
+    def work(number: int) -> None:
+        halt.wait(10)
+        ended.append(number)
+
+    def look_up() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        together(2, work, look_up, halt.set)
+    assert sorted(ended) == [0, 1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_noted_and_raises_nothing(number: signal.Signals):
+    def handler(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    noted: list[int] = []
+    before = signal.signal(number, handler)
+    try:
+        with patient(lambda: noted.append(1)):
+            for _ in range(3):
+                signal.raise_signal(number)
+                time.sleep(0)
+        assert noted == [1, 1, 1] and signal.getsignal(number) is handler
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with patient(lambda: pytest.fail("noted")):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
