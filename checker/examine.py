@@ -92,11 +92,15 @@ def search(
 
 def _lassos(engine: Engine, found: Exploration) -> dict[int, Lasso]:
     """What violates the liveness properties. An unfinished search knows nothing of what must happen."""
+    if found.missed is not None:
+        return {}
     try:
         return violations(engine, found)
     except KeyboardInterrupt:
         found.stopped = "interrupted"
-        return {}
+    except MemoryError:
+        found.stopped = "memory"
+    return {}
 
 
 Path = tuple[list[int], list[int] | None]

@@ -33,12 +33,17 @@ class Limits:
     memory_mb: int | None = None
 
 
+SHRINKING = 0.95
+"""Growth of levels below which the end of a search can be guessed."""
+
+
 @dataclass(frozen=True)
 class Figures:
     """What a search reports while it runs.
 
     level, width   the present level, and how many states it has; `last_width`: the one before
     queue          states that wait to be expanded
+    growth         by how much this level is larger than the last; 0 where there is none
     memory_mb      that the process has now
     """
 
@@ -50,6 +55,16 @@ class Figures:
     width: int = 0
     last_width: int = 0
     memory_mb: float = 0.0
+
+    @property
+    def growth(self) -> float:
+        return self.width / self.last_width if self.last_width else 0.0
+
+    @property
+    def left(self) -> float | None:
+        """States that will still be expanded if levels go on to shrink as they do; None while they do not."""
+        shrinking = 0 < self.growth < SHRINKING
+        return self.queue + self.width * self.growth / (1 - self.growth) if shrinking else None
 
 
 class Visited(Protocol):
@@ -97,6 +112,7 @@ class Exploration:
     fired      how often each action was taken
     at_rest    number of states in which nothing but a fault can happen
     dead       number of states in which nothing at all can happen
+    missed     the probability that some state was taken for another, as TLC estimates it; None: it is none
     visited    the states themselves
     """
 
@@ -112,6 +128,7 @@ class Exploration:
     fired: list[int] = field(default_factory=list)
     at_rest: int = 0
     dead: int = 0
+    missed: float | None = None
 
     @property
     def complete(self) -> bool:
@@ -131,17 +148,21 @@ EVERY = 512
 
 
 class Clock:
-    """Looks at the limits and reports progress, once in a while."""
+    """Looks at the limits and reports progress, once in a while.
+
+    before   seconds that were spent on the search by processes before this one, which no limit counts
+    """
 
     EVERY = 1.0
 
     def __init__(self, limits: Limits, report: Report | None) -> None:
         self.limits, self.report = limits, report
+        self.before = 0.0
         self.started = self.reported = time.monotonic()
 
     def seconds(self) -> float:
         """Since the search began."""
-        return time.monotonic() - self.started
+        return self.before + time.monotonic() - self.started
 
     def tick(self, found: Exploration, queue: int, widths: Sequence[int] = (0, 0)) -> str | None:
         """The limit that was reached, or None.
@@ -149,7 +170,7 @@ class Clock:
         widths   states of the level before and of the present one
         """
         now = time.monotonic()
-        found.seconds = now - self.started
+        found.seconds = self.before + now - self.started
         if self.report and now - self.reported >= self.EVERY:
             self.reported = now
             self.report(
@@ -164,7 +185,7 @@ class Clock:
                     resident_mb(),
                 )
             )
-        if self.limits.seconds is not None and found.seconds > self.limits.seconds:
+        if self.limits.seconds is not None and now - self.started > self.limits.seconds:
             return "seconds"
         if self.limits.memory_mb is not None and resident_mb() > self.limits.memory_mb:
             return "memory"

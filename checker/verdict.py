@@ -70,6 +70,7 @@ class Result:
     stopped   why an exhaustive search ended before its frontier ran empty, else None
     depth     number of levels, the initial state being the first (simulation: steps of the longest walk)
     seconds   of searching, without loading and tracing
+    missed    the probability that a state was missed, since only fingerprints were compared; None: states were
     at_rest   number of states in which nothing but a fault can happen
     actions   per action, how often it was taken
     checked   kinds of property that were looked at; `unchecked`: those that were not, with the reason
@@ -86,6 +87,7 @@ class Result:
     transitions: int
     depth: int
     seconds: float
+    missed: float | None
     at_rest: int
     bounds: dict[str, Any]
     properties: tuple[PropertyVerdict, ...]
@@ -142,7 +144,7 @@ def judge(
     """
     rows = tuple(_row(i, p, found, lassos) for i, p in enumerate(model.properties))
     kinds = tuple(dict.fromkeys(p.kind for p in model.properties))
-    skipped = () if found.complete else tuple(kind for kind in KINDS if kind in kinds)
+    skipped = tuple(kind for kind in KINDS if kind in kinds) if unseen(found) else ()
     return Result(
         spec=spec.path,
         title=spec.title,
@@ -155,6 +157,7 @@ def judge(
         transitions=found.transitions,
         depth=found.depth,
         seconds=round(found.seconds, 3),
+        missed=found.missed,
         at_rest=found.at_rest,
         bounds=bounds(spec, limits),
         properties=rows,
@@ -162,7 +165,7 @@ def judge(
         cut=tuple(Cut(text, n) for text, n in sorted(found.cut.items())),
         actions={a.name: n for a, n in zip(model.actions, found.fired, strict=True)},
         checked=tuple(kind for kind in kinds if kind not in skipped),
-        unchecked=dict.fromkeys(skipped, unfinished(found)),
+        unchecked=dict.fromkeys(skipped, unseen(found)),
         notes=spec.notes,
     )
 
@@ -184,6 +187,8 @@ def _verdict(
         return "violated", ""
     if not found.complete:
         return "undecided", unfinished(found)
+    if prop.kind in KINDS and found.missed is not None:
+        return "undecided", unseen(found)
     if not found.premises >> number & 1:
         return "vacuous", "its premise was never met"
     if prop.kind == "at-rest" and not found.at_rest:
@@ -205,6 +210,13 @@ def unfinished(found: Exploration) -> str:
     if found.stopped:
         return why.get(found.stopped, f"stopped: {found.stopped}")
     return f"{sum(found.cut.values()):,} transitions were cut"
+
+
+def unseen(found: Exploration) -> str:
+    """Why a search says nothing about what must or may still happen; "" if it does."""
+    if not found.complete:
+        return unfinished(found)
+    return "" if found.missed is None else "not asked of fingerprints"
 
 
 def overall(rows: Iterable[PropertyVerdict], complete: bool) -> Verdict:

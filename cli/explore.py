@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from eoscheck.checker.counterexample import Subject
 from eoscheck.checker.examine import Examination, examine, limits_of
 from eoscheck.checker.prepare import prepare
 from eoscheck.checker.userproperties import load_properties
-from eoscheck.cli.options import finite, save, screen, subject, trace_folder
+from eoscheck.cli.options import Command, finite, save, screen, subject, trace_folder
 from eoscheck.cli.output import Progress, emit, emit_json
 from eoscheck.gen.screen import Style
 from eoscheck.gen.text import result_text
+
+if TYPE_CHECKING:
+    from eoscheck.checker.native.search import Options
+
+NATIVE = ("threads", "fingerprint", "checkpoint", "checkpoint_every", "resume")
+
+
+def native_options(command: Command) -> Command:
+    """Those that only the native engine has; the command gets them as `native`, and --packing as itself."""
+
+    @click.option("--threads", type=click.IntRange(1, 64), metavar="N", help="Threads [default: the cores].")
+    @click.option(
+        "--fingerprint",
+        is_flag=True,
+        help="Keep 64 bits of each state in memory, and say with what probability a state was missed.",
+    )
+    @click.option("--checkpoint", metavar="DIR", help="Keep the search in DIR while it runs.")
+    @click.option(
+        "--checkpoint-every",
+        type=click.FloatRange(min=0, min_open=True),
+        callback=finite,
+        metavar="S",
+        help="Keep it every S seconds [default: 60].",
+    )
+    @click.option("--resume", metavar="DIR", help="Go on with the search that is kept in DIR.")
+    @click.option("--packing", is_flag=True, help="Print how states lie in memory, and stop.")
+    @functools.wraps(command)
+    def with_native(**given: Any) -> Any:
+        native = {name: given.pop(name) for name in NATIVE}
+        return command(native=native, **given)
+
+    return with_native
 
 
 @click.command("explore", short_help="Walk every interleaving of one pipeline.")
@@ -26,7 +63,14 @@ from eoscheck.gen.text import result_text
     metavar="S",
     help="Stop after S seconds.",
 )
-@click.option("--memory", type=click.IntRange(min=1), metavar="MB", help="Stop at a resident size of MB.")
+@click.option(
+    "--memory",
+    type=click.IntRange(min=1),
+    metavar="MB",
+    help="Keep within MB of memory: states go to a file in $TMPDIR or /var/tmp, and the search stops where "
+    "even that is not enough.",
+)
+@native_options
 @click.option("--no-reduction", is_flag=True, help="Explore unreduced (nothing is reduced today).")
 @screen
 def command(
@@ -38,6 +82,8 @@ def command(
     out: str | None,
     engine: str,
     no_reduction: bool,
+    packing: bool,
+    native: Mapping[str, Any],
     **limits: Any,
 ) -> int:
     """Walk every interleaving and every crash point of SPEC, inside its bounds, and say what holds.
@@ -46,8 +92,12 @@ def command(
     (a limit was reached), 4 vacuous.
     """
     folder = trace_folder(spec, out)
+    options = _options(engine, native)
     mine = load_properties(files)
     pipeline = prepare(spec, mine, wanted)
+    if packing:
+        emit(_packing(pipeline))
+        return 0
     bounds = limits_of(
         pipeline.spec,
         states=limits["max_states"],
@@ -56,9 +106,46 @@ def command(
         memory_mb=limits["memory"],
     )
     with Progress(quiet=style.quiet) as progress, mine.blamed():
-        found = examine(pipeline, bounds, engine, progress)
+        found = examine(pipeline, bounds, engine, progress, options)
+    kept = native["checkpoint"] or native["resume"]
+    if kept and found.result.stopped:
+        hint = f"kept in {kept}: eoscheck explore {shlex.quote(spec)} --resume {shlex.quote(kept)} goes on"
+        found = replace(found, result=replace(found.result, notes=(*found.result.notes, hint)))
     again = ["explore", spec, *(word for file in files for word in ("--properties", file))]
     return report(found, folder, again, style, as_json)
+
+
+def _options(engine: str, native: Mapping[str, Any]) -> Options | None:
+    """How the native engine goes about it. Raises UsageError where that is asked of another one, or of two folders."""
+    asked = [f"--{name.replace('_', '-')}" for name, value in native.items() if value]
+    if engine != "native":
+        if asked:
+            raise click.UsageError(f"{asked[0]} is an option of --engine native, not of {engine}")
+        return None
+    from eoscheck.checker.native.search import Options
+
+    checkpoint, resume = native["checkpoint"], native["resume"]
+    if checkpoint and resume:
+        raise click.UsageError(
+            "--resume keeps the search where it was kept; --checkpoint cannot be given as well"
+        )
+    folder = checkpoint or resume
+    if folder is None and native["checkpoint_every"]:
+        raise click.UsageError("--checkpoint-every needs --checkpoint or --resume")
+    return Options(
+        threads=native["threads"],
+        fingerprint=native["fingerprint"],
+        checkpoint=Path(folder) if folder else None,
+        every=native["checkpoint_every"] or Options.every,
+        resume=bool(resume),
+    )
+
+
+def _packing(pipeline: Subject) -> str:
+    from eoscheck.checker.native.packing import pack
+    from eoscheck.checker.trace import trace
+
+    return f"{pack(trace(pipeline.model))}\n"
 
 
 def report(found: Examination, folder: Any, again: list[str], style: Style, as_json: bool) -> int:

@@ -128,12 +128,13 @@ def _usage(error: click.UsageError) -> str:
 
 def _by_kind(error: Exception) -> int:
     from eoscheck.checker.counterexample import BadTrace, Defect
+    from eoscheck.checker.native.checkpoint import BadCheckpoint
     from eoscheck.checker.prepare import UnknownProperty
     from eoscheck.checker.symbols import TraceError
     from eoscheck.checker.userproperties import BadProperties
     from eoscheck.model.source import SpecError
 
-    if isinstance(error, SpecError | BadTrace | BadProperties | UnknownProperty):
+    if isinstance(error, SpecError | BadTrace | BadProperties | UnknownProperty | BadCheckpoint):
         return _complain(str(error), 2)
     if isinstance(error, OSError) and error.filename:
         return _complain(f"{error.filename}: {error.strerror}", 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
@@ -37,6 +38,15 @@ def silence(stream: TextIO) -> None:
     os.dup2(nowhere, stream.fileno())
 
 
+def _short(number: float) -> str:
+    """A number in at most eight columns or so.
+
+    >>> _short(1234567), _short(12345678)
+    ('1,234,567', '12.3M')
+    """
+    return f"{number:,.0f}" if number < 1e7 else f"{number / 1e6:,.1f}M"
+
+
 class Progress:
     """Progress on stderr: one line in place on a terminal, else a line every ten seconds."""
 
@@ -44,7 +54,7 @@ class Progress:
         self.stream = sys.stderr
         self.quiet = quiet
         self.in_place = self.stream.isatty() and os.environ.get("TERM") != "dumb"
-        self.last: tuple[float, int] | None = None
+        self.last: Figures | None = None
         self.written = self.started = time.monotonic()
         self.dirty = False
 
@@ -57,7 +67,7 @@ class Progress:
 
     def __call__(self, figures: Figures) -> None:
         if self.say(self._line(figures)):
-            self.last = (figures.seconds, figures.generated)
+            self.last = figures
 
     def say(self, line: str) -> bool:
         """Show a line, unless it is too early for one; whether it was shown."""
@@ -70,12 +80,29 @@ class Progress:
         return True
 
     def _line(self, figures: Figures) -> str:
-        seconds, generated = self.last or (0.0, 0)
-        rate = (figures.generated - generated) / max(figures.seconds - seconds, 0.001)
-        return (
-            f"level {figures.level}  distinct {figures.distinct:,}  generated {figures.generated:,}"
-            f"  queue {figures.queue:,}  {rate:,.0f}/s  {figures.seconds:.0f} s"
-        )
+        """What fits in a line, the least of it left out first."""
+        last = self.last
+        passed = max(figures.seconds - (last.seconds if last else 0.0), 0.001)
+        rate = (figures.generated - (last.generated if last else 0)) / passed
+        expanded = figures.distinct - figures.queue - (last.distinct - last.queue if last else 0)
+        parts = [
+            f"level {figures.level}",
+            f"distinct {_short(figures.distinct)}",
+            f"generated {_short(figures.generated)}",
+            f"queue {_short(figures.queue)}",
+            f"{_short(rate)}/s",
+            f"{figures.seconds:.0f} s",
+        ]
+        if figures.left is not None and expanded > 0:
+            parts.append(f"about {figures.left * passed / expanded:,.0f} s left")
+        if figures.growth:
+            parts.append(f"growth {figures.growth:.2f}")
+        if figures.memory_mb:
+            parts.append(f"{figures.memory_mb:,.0f} MB")
+        width = shutil.get_terminal_size().columns if self.in_place else sys.maxsize
+        while len("  ".join(parts)) >= width and len(parts) > 1:
+            parts.pop()
+        return "  ".join(parts)
 
     def _write(self, text: str) -> None:
         try:

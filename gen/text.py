@@ -115,9 +115,15 @@ def _figures(result: Result) -> RenderableType:
         f"at rest {result.at_rest:,}{'' if whole else ' times'}",
         f"{result.seconds:.2f} s",
         f"{result.transitions / result.seconds:,.0f}/s" if result.seconds >= 0.1 else "",
-        "full states stored" if whole else "",
+        _stored(result) if whole else "",
     ]
     return Padding(Text("   ".join(glued(f) for f in figures if f)), (0, 0, 0, 2))
+
+
+def _stored(result: Result) -> str:
+    if result.missed is None:
+        return "full states stored"
+    return f"fingerprints stored: a state was missed with probability {result.missed:.1e}"
 
 
 def _rows(result: Result) -> RenderableType:

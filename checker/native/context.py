@@ -115,6 +115,11 @@ class Tally(Numbers):
         found: Sequence[int] = self.array[first : first + self.commands]
         return found
 
+    def set(self, fired: Sequence[int], cuts: Sequence[int]) -> None:
+        """Begin with these numbers, by command."""
+        first = self.cuts_at()
+        self.array[first : first + 2 * self.commands] = [*cuts, *fired]
+
 
 FINISHED, ROOM, CROWDED, STOPPED = 1, 2, 3, 4
 """Why workers come back: the level is done, the next block may need more room for states, the table is too full,

@@ -59,7 +59,7 @@ class Native:
         self.action_of = [number[command.action] for command in program.commands]
         self.changes_by_command = [_changes(program, command) for command in program.commands]
         self.changes: Sequence[int] = _by_action(self.action_of, self.changes_by_command, len(number))
-        self._kernel = kernel(program, self.packing)
+        self.kernel = kernel(program, self.packing)
         self._functions: dict[tuple[int, Slot], Functions] = {}
         self._context, self._tally = Context(), Tally(len(program.commands))
         self._state: Any = (NUMBER * self.words)()
@@ -67,7 +67,7 @@ class Native:
 
     def text(self, slot: Slot) -> str:
         """The program that LLVM compiles."""
-        return f"{self._kernel}\n\n{loops(self.packing, len(self.program.commands), slot)}"
+        return f"{self.kernel}\n\n{loops(self.packing, len(self.program.commands), slot)}"
 
     def functions(self, tier: int, slot: Slot = NARROW) -> Functions:
         """The functions of a tier, compiled now if they were not before."""

@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -59,6 +60,12 @@ class Room:
 
     def __del__(self) -> None:
         self.close()
+
+
+def scratch() -> Path:
+    """The folder for large files that are of no use afterwards: $TMPDIR, else /var/tmp, since /tmp is often memory."""
+    usual = "/var/tmp" if os.access("/var/tmp", os.W_OK) else tempfile.gettempdir()
+    return Path(os.environ.get("TMPDIR") or usual)
 
 
 def available_mb() -> float | None:

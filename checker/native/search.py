@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eoscheck.checker.native.checkpoint import Checkpoint, Saved
 from eoscheck.checker.native.context import FINISHED, ROOM
 from eoscheck.checker.native.crew import patient, together
 from eoscheck.checker.native.engine import Functions, Native
 from eoscheck.checker.native.jit import QUICK, THOROUGH, Compiling
-from eoscheck.checker.native.memory import available_mb, cores
+from eoscheck.checker.native.memory import available_mb, cores, scratch
 from eoscheck.checker.native.space import TASK_SIZE, Space
 from eoscheck.checker.native.store import DiskFull
 from eoscheck.checker.native.table import FINGERPRINT, NARROW
@@ -33,12 +37,15 @@ class Options:
 
     threads      None: as many as there are cores
     fingerprint  keep 64 bits of each state only
-    spill        where states go when memory is short; None: the search ends there
+    checkpoint   folder in which the search is kept, every so many seconds (`every`) and at its end
+    resume       go on with the search that is kept there
     """
 
     threads: int | None = None
     fingerprint: bool = False
-    spill: Path | None = None
+    checkpoint: Path | None = None
+    every: float = 60.0
+    resume: bool = False
 
 
 class Search:
@@ -48,24 +55,31 @@ class Search:
     """
 
     def __init__(self, engine: Native, limits: Limits, options: Options, report: Report | None) -> None:
-        self.engine, self.limits = engine, limits
+        self.engine, self.limits, self.options = engine, limits, options
         self.threads = options.threads or cores()
         self.watch = Watch(engine)
         limit: float | None = limits.memory_mb
         if limit is None and (available := available_mb()) is not None:
             limit = resident_mb() + SHARE_OF_MEMORY * available
+        self.checkpoint: Checkpoint | None = None
+        if options.checkpoint is not None:
+            self.checkpoint = Checkpoint(
+                options.checkpoint, engine, fingerprint=options.fingerprint, resume=options.resume
+            )
         self.space = Space(
             engine,
             self.threads,
             slot=FINGERPRINT if options.fingerprint else NARROW,
             limit=limit,
-            spill=options.spill,
+            spill=scratch() if limits.memory_mb is not None else None,
+            file=self.checkpoint.states if self.checkpoint else None,
         )
         self.clock = Clock(replace(limits, memory_mb=None), report)
         self.visited = Visited(engine, self.space)
         self.levels = self.visited.levels
         self.found = Exploration(self.visited, fired=[0] * len(engine.model.actions))
         self.interrupted = False
+        self._kept = 0.0
         self._compiling: Compiling | None = None
 
     def run(self) -> Exploration:
@@ -81,27 +95,56 @@ class Search:
             found.stopped = "memory"
         except DiskFull:
             found.stopped = "disk"
+        self._end()
+        return found
+
+    def _end(self) -> None:
+        """Make what was found whole, also where a level was left in the middle."""
+        found, context = self.found, self.space.context
+        if self._compiling is not None:
+            self._compiling.stop()
+        context.states = context.following
+        found.seconds = self.clock.seconds()
+        try:
+            self._keep()
+        except DiskFull:
+            found.stopped = "disk"
+        if self.checkpoint:
+            self.checkpoint.close()
+        most = self.limits.states
+        if found.stopped == "states" and most is not None:
+            context.states = context.following = most
+        self._heed()
         self._count()
         if found.states > self.levels[-1]:
             self.levels.append(found.states)
-        if self._compiling is not None:
-            self._compiling.stop()
-        found.seconds = self.clock.seconds()
-        return found
+        if found.stopped == "states":
+            # What was found beyond the limit is not there any more.
+            last = len(self.levels) - 2
+            here = {i: at for i, at in found.hits.items() if at < last or self.visited.hitting(i, at)}
+            found.hits = here
+        if not self.space.slot.exact:
+            found.missed = found.states * (found.transitions + 1 - found.states) / 2**64
 
     def _begin(self) -> None:
+        if self.checkpoint and self.checkpoint.saved:
+            self._go_on(self.checkpoint.saved)
+            return
         initial = self.engine.model.initial
         self.space.begin(initial)
         self.found.premises = self.engine.premises(initial)
         self._record(self.engine.hits(initial, self.watch.pointwise), 0)
+        self._keep()
 
     def _levels(self) -> str | None:
         found, context = self.found, self.space.context
+        if found.depth and self.watch.decided(found):
+            return "decided"
         while True:
             found.depth += 1
             if self.limits.depth is not None and found.depth > self.limits.depth:
                 return "depth"
-            context.at, context.until = self.levels[-2:]
+            context.at, context.until = max(context.at, self.levels[-2]), self.levels[-1]
             reached = self._level()
             self._heed()
             if reached:
@@ -168,7 +211,7 @@ class Search:
         """What Python does now and then while the threads work."""
         self._count()
         self.space.relieve()
-        if self.interrupted or self._tick() or self._better():
+        if self.interrupted or self._tick() or self._better() or self._due():
             self._halt()
 
     def _tick(self) -> str | None:
@@ -187,8 +230,9 @@ class Search:
             raise AssertionError(f"a value left its range: {self.engine.program.commands[number]}")
         most = self.limits.states
         if most is not None and context.states > most:
-            context.states = context.following = self.found.states = most
             return "states"
+        if self._due():
+            self._keep()
         return "interrupted" if self.interrupted else self._tick()
 
     # -- figures
@@ -221,6 +265,45 @@ class Search:
             if hits >> i & 1:
                 self.found.hits.setdefault(i, steps)
 
+    # -- a search that is kept
+
+    def _due(self) -> bool:
+        """Is it time to keep what was found?"""
+        return self.checkpoint is not None and self.clock.seconds() - self._kept >= self.options.every
+
+    def _keep(self) -> None:
+        """Write a checkpoint, if that was asked for. Raises DiskFull."""
+        if self.checkpoint is None:
+            return
+        found, tallies, context = self.found, self.space.tallies, self.space.context
+        self._kept = self.clock.seconds()
+        saved = Saved(
+            levels=self.levels, at=context.at, states=context.states, hits=found.hits, premises=found.premises,
+            fired=[sum(times) for times in zip(*(tally.fired for tally in tallies), strict=True)],
+            cuts=[sum(times) for times in zip(*(tally.cuts for tally in tallies), strict=True)],
+            rest=sum(tally.rest for tally in tallies), dead=sum(tally.dead for tally in tallies),
+            pending_hits=_union(tally.hits for tally in tallies),
+            pending_premises=_union(tally.premises for tally in tallies), seconds=self._kept,
+        )  # fmt: skip
+        try:
+            self.space.store.flush()
+            self.checkpoint.save(saved)
+        except OSError as error:
+            raise DiskFull(error.strerror) from None
+
+    def _go_on(self, saved: Saved) -> None:
+        """Take up a search that was kept."""
+        found, tally = self.found, self.space.tallies[0]
+        self.levels[:] = saved.levels
+        self.space.begin_again(saved.states)
+        self.space.context.at = saved.at
+        found.depth, found.hits, found.premises = len(saved.levels) - 2, saved.hits, saved.premises
+        tally.rest, tally.dead = saved.rest, saved.dead
+        tally.hits, tally.premises = saved.pending_hits, saved.pending_premises
+        tally.set(saved.fired, saved.cuts)
+        self.clock.before = self._kept = saved.seconds
+        self._count()
+
     # -- better code
 
     def _better(self) -> bool:
@@ -236,6 +319,10 @@ class Search:
         space.tier = THOROUGH
         space.use(Functions(code))
         return True
+
+
+def _union(masks: Iterable[int]) -> int:
+    return functools.reduce(operator.or_, masks, 0)
 
 
 def explore_natively(

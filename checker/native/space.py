@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from eoscheck.checker.native.crew import together
 from eoscheck.checker.native.engine import NUMBER, Functions, Native
 from eoscheck.checker.native.kernel import record_words
 from eoscheck.checker.native.lookup import RECENT
-from eoscheck.checker.native.memory import Room
+from eoscheck.checker.native.memory import Room, scratch
 from eoscheck.checker.native.store import Store
 from eoscheck.checker.native.table import FINGERPRINT, LINE, NARROW, WIDE, Slot
 from eoscheck.checker.search import resident_mb
@@ -59,7 +58,7 @@ class Space:
         self.table: Room
         self.store = Store(8 * engine.words, file)
         if slot is FINGERPRINT and file is None:
-            self.store.to_file(0, spill or Path(tempfile.gettempdir()))
+            self.store.to_file(0, spill or scratch())
 
     @property
     def most_successors(self) -> int:
@@ -182,14 +181,21 @@ class Space:
         if self.store.file is None:
             self.store.to_file(self.context.following, self.spill)
             self._extend(self.context.following)
-        self.relieve()
-        if resident_mb() + more / 2**20 > self.limit:
-            raise MemoryError
+        self.afford(more)
 
     def relieve(self) -> None:
         """Keep only those states in memory that are looked at now, if there is little and the others are on disk."""
         if self.store.file is not None and (self.limit is None or resident_mb() > 0.8 * self.limit):
             self.store.forget(self.context.at)
+            if self.limit is not None and resident_mb() > 0.9 * self.limit:
+                self.store.forget(self.context.states)
+
+    def afford(self, more: int) -> None:
+        """Raises MemoryError where so many bytes are not to be had."""
+        if self.limit is not None and resident_mb() + more / 2**20 > self.limit:
+            self.relieve()
+            if resident_mb() + more / 2**20 > self.limit:
+                raise MemoryError
 
     def close(self) -> None:
         self.store.close()

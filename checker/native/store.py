@@ -78,10 +78,10 @@ class Store:
         """The first states will hardly be asked for: they need not stay in memory, if they are in a file."""
         self.room.forget(states * self.size)
 
-    def flush(self, states: int) -> None:
-        """See to it that the first states survive a power failure."""
+    def flush(self) -> None:
+        """See to it that the states in the file survive a power failure. Raises OSError."""
         if self.file is not None:
-            os.fdatasync(self.file)
+            os.fsync(self.file)
 
     def close(self) -> None:
         self.room.close()

@@ -62,9 +62,10 @@ class Visited:
     # -- liveness
 
     def staying(self, prop: int) -> Staying:
-        """Where a fair execution can stay for ever without meeting a goal."""
+        """Where a fair execution can stay for ever without meeting a goal. Raises MemoryError."""
         context, functions = self.space.context, self.space.functions
         count = context.states
+        self.space.afford(29 * count)
         unmet, component = Room(count), Room(4 * count)
         functions.mark(context.address, prop, 0, unmet.address)
         steps = _Steps(self, unmet.address)
@@ -90,6 +91,7 @@ class Visited:
         """The states of the first level that has some from which no way without a fault leads to a goal."""
         context, functions = self.space.context, self.space.functions
         count = context.states
+        self.space.afford(2 * count)
         unmet, near = Room(count), Room(count)
         functions.mark(context.address, prop, 0, unmet.address)
         functions.mark(context.address, prop, 1, near.address)
@@ -124,15 +126,17 @@ def _fair(visited: Visited, steps: _Steps, component: int, parts: int) -> bytear
 
 
 class _Steps:
-    """The steps from marked states that are no fault."""
+    """The steps from marked states that are no fault. Raises MemoryError."""
 
     def __init__(self, visited: Visited, marked: int) -> None:
         space, engine = visited.space, visited.engine
         count, functions, tally = space.context.states, space.functions, Tally(len(engine.action_of))
         actions = (ctypes.c_uint16 * len(engine.action_of))(*engine.action_of)
+        space.afford(8 * count)
         self.starts = Room(8 * (count + 1))
         given = (space.context.address, tally.address, marked, ctypes.addressof(actions), self.starts.address)
         self.count = functions.steps(*given, None, None)
+        space.afford(6 * self.count)
         self.targets, self.actions = Room(4 * self.count + 4), Room(2 * self.count + 2)
         functions.steps(*given, self.targets.address, self.actions.address)
 

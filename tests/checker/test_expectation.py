@@ -25,6 +25,7 @@ def result(verdicts: dict[str, str]) -> Result:
         "method": "exhaustive",
         "engine": "python",
         "seconds": 0.0,
+        "missed": None,
         "bounds": {},
         "never_fired": (),
         "cut": (),

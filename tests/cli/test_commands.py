@@ -313,3 +313,73 @@ def test_progress_is_in_place_on_a_terminal_and_rare_elsewhere(monkeypatch: pyte
     assert "level 24  distinct 240  generated 24,000  queue 5  1,000/s  24 s" in terminal
     assert pipe.count("\n") == 2 and "\r" not in pipe
     assert shown(True, quiet=True) == ""
+
+
+class TestLongRuns:
+    """Options for searches that take long: what they print, and what they refuse."""
+
+    def test_a_search_is_kept_and_gone_on_with(self, write: Write, world: Path, capsys: Capture):
+        spec = write("a", "records: 8", "lost: 4")
+        run(["explore", spec, "--json"])
+        whole = json.loads(capsys.readouterr().out)
+        assert run(["explore", spec, "--checkpoint", "kept", "--max-states", "50"]) == 1
+        out = capsys.readouterr().out
+        assert "kept in kept: eoscheck explore a.yaml --resume kept goes on" in " ".join(out.split())
+        run(["explore", spec, "--resume", "kept", "--json"])
+        found = json.loads(capsys.readouterr().out)
+        assert {**found, "seconds": 0} == {**whole, "seconds": 0}
+
+    def test_a_changed_spec_is_refused(self, write: Write, capsys: Capture):
+        run(["explore", write("a", "lost: 1"), "--checkpoint", "kept"])
+        capsys.readouterr()
+        assert run(["explore", write("a", "lost: 2"), "--resume", "kept"]) == 2
+        said = "kept/search.json: a search of something else: the spec or its properties have changed"
+        assert capsys.readouterr().err == f"eoscheck: {said}\n"
+
+    def test_fingerprints_say_how_likely_a_state_was_missed(self, write: Write, capsys: Capture):
+        spec = write("a", "lost: 1")
+        run(["explore", spec, "--fingerprint"])
+        assert "a state was missed with probability" in " ".join(capsys.readouterr().out.split())
+        run(["explore", spec, "--fingerprint", "--json"])
+        data = json.loads(capsys.readouterr().out)
+        distinct, generated = data["states"], data["transitions"] + 1
+        assert data["missed"] == distinct * (generated - distinct) / 2**64
+
+    def test_the_packing_is_printed(self, write: Write, capsys: Capture):
+        assert run(["explore", write("a", "lost: 1"), "--packing"]) == 0
+        first, *cells = capsys.readouterr().out.splitlines()
+        assert first.startswith("1 words of 64 bits, ") and first.endswith(f" {len(cells)} cells")
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("--engine python --threads 2", "--threads is an option of --engine native, not of python"),
+            ("--engine interpreter --fingerprint", "--fingerprint is an option of --engine native"),
+            ("--checkpoint a --resume b", "--checkpoint cannot be given as well"),
+            ("--checkpoint-every 3", "--checkpoint-every needs --checkpoint or --resume"),
+            ("--checkpoint a.yaml", "a.yaml: "),
+            ("--threads 0", "0 is not in the range 1<=x<=64"),
+        ],
+    )
+    def test_what_does_not_go_together_is_refused(self, words: str, said: str, write: Write, capsys: Capture):
+        assert run(["explore", write("a", "lost: 1"), *words.split()]) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1 and said in err
+
+    def test_a_line_of_progress_fits_the_terminal_and_guesses_only_where_levels_shrink(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        from eoscheck.checker.search import Figures
+
+        def line(width: int, last_width: int, columns: int) -> str:
+            stream = Screen(True)
+            monkeypatch.setattr(sys, "stderr", stream)
+            monkeypatch.setenv("COLUMNS", str(columns))
+            Progress()(Figures(40, 2_000_000, 30_000_000, 200_000, 10.0, width, last_width, 300.0))
+            return stream.text.strip("\r").removesuffix("\x1b[K")
+
+        wide = "level 40  distinct 2,000,000  generated 30.0M  queue 200,000  3,000,000/s  10 s"
+        assert line(300_000, 200_000, 200) == f"{wide}  growth 1.50  300 MB"
+        assert line(100_000, 200_000, 200) == f"{wide}  about 2 s left  growth 0.50  300 MB"
+        assert line(100_000, 200_000, 81) == wide
+        assert len(line(100_000, 200_000, 40)) < 40

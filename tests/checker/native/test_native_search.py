@@ -214,7 +214,8 @@ class TestLimits:
         self, tmp_path: Path, reference: Exploration
     ) -> None:
         engine = Native(trace(digits()))
-        search = Search(engine, Limits(), Options(threads=2, spill=tmp_path), None)
+        search = Search(engine, Limits(), Options(threads=2), None)
+        search.space.spill = tmp_path
         real = space_module.resident_mb
         squeezed = [10_000.0]
 
@@ -232,7 +233,8 @@ class TestLimits:
 
     def test_a_full_disk_is_no_verdict(self, tmp_path: Path) -> None:
         engine = Native(trace(digits()))
-        search = Search(engine, Limits(), Options(spill=tmp_path / "nowhere"), None)
+        search = Search(engine, Limits(), Options(), None)
+        search.space.spill = tmp_path / "nowhere"
         search.space.limit = 1.0
         found = search.run()
         assert found.stopped == "disk" and not found.complete
