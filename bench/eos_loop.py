@@ -18,6 +18,7 @@ from typing import Any
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.engine import Interpreter
 from eoscheck.checker.native.engine import Native
+from eoscheck.checker.native.jit import THOROUGH
 from eoscheck.checker.native.search import Options, explore_natively
 from eoscheck.checker.search import Exploration, Limits, explore
 from eoscheck.checker.trace import trace
@@ -321,7 +322,11 @@ def main() -> None:
     parser.add_argument("--engine", choices=["native", "python", "interpreter"], default="native")
     parser.add_argument("--threads", type=int, help="[default: the cores]")
     parser.add_argument("--fingerprint", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="compile it thoroughly, and stop")
     options = parser.parse_args()
+    if options.compile:
+        Native(trace(build(options.set))).functions(THOROUGH)
+        return
     started = time.perf_counter()
     chosen = Options(threads=options.threads, fingerprint=options.fingerprint)
     ready, found = search(build(options.set), options.engine, chosen)

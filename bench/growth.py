@@ -1,0 +1,89 @@
+"""How the time of a search grows with the number of states, on the model "eos-loop".
+
+    python bench/growth.py --sets 2212,3212,4222 --runs 3 --svg growth.svg
+
+Linear growth is a constant number of nanoseconds for each state. The drawing needs matplotlib.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+PROGRAM = Path(__file__).with_name("eos_loop.py")
+
+
+def measured(set_: str, runs: int, threads: str) -> dict[str, Any]:
+    """The run of median time."""
+    command = [sys.executable, str(PROGRAM), set_, "--threads", threads]
+    subprocess.run([*command, "--compile"], check=True)
+    done = [
+        subprocess.run([*command, "--json"], check=True, capture_output=True, text=True) for _ in range(runs)
+    ]
+    found = [json.loads(run.stdout) for run in done]
+    seconds = median(run["seconds"] for run in found)
+    chosen: dict[str, Any] = next(run for run in found if run["seconds"] == seconds)
+    return {
+        "set": set_,
+        "states": chosen["states"],
+        "seconds": seconds,
+        "nanoseconds_per_state": round(1e9 * seconds / chosen["states"], 1),
+        "bytes_per_state": chosen["bytes_per_state"],
+    }
+
+
+def draw(rows: list[dict[str, Any]], file: str) -> None:
+    import matplotlib.pyplot as plt  # type: ignore[import-not-found]
+
+    plt.rcParams["svg.hashsalt"] = "eoscheck"
+    figure, axes = plt.subplots(figsize=(7, 4.5))
+    states, seconds = [row["states"] for row in rows], [row["seconds"] for row in rows]
+    axes.loglog(states, seconds, "o-", label="measured")
+    rate = median(s / n for s, n in zip(seconds, states, strict=True))
+    axes.loglog(
+        states, [rate * n for n in states], "--", color="grey", label=f"linear, {1e9 * rate:.0f} ns a state"
+    )
+    for row in rows:
+        axes.annotate(
+            row["set"], (row["states"], row["seconds"]), textcoords="offset points", xytext=(6, -12)
+        )
+    axes.set_xlabel("distinct states")
+    axes.set_ylabel("seconds of searching")
+    axes.grid(visible=True, which="both", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(file, metadata={"Date": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", default="2212,3212,4222")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--threads", default="2")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--svg", metavar="FILE")
+    options = parser.parse_args()
+    rows = sorted(
+        (measured(set_, options.runs, options.threads) for set_ in options.sets.split(",")),
+        key=lambda row: row["states"],
+    )
+    if options.svg:
+        draw(rows, options.svg)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        print("   ".join(f"{name} {value}" for name, value in row.items()))
+    times = [row["nanoseconds_per_state"] for row in rows]
+    print(f"the slowest state takes {max(times) / min(times):.2f} times as long as the fastest")
+
+
+if __name__ == "__main__":
+    main()
