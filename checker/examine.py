@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from eoscheck.checker.counterexample import Subject, Trace, retell
 from eoscheck.checker.engine import Engine, Interpreter
 from eoscheck.checker.liveness import KINDS, Lasso, violations
-from eoscheck.checker.search import Exploration, Figures, Limits, explore
+from eoscheck.checker.search import Exploration, Figures, Limits, Searched, explore
 from eoscheck.checker.shortest import way_to_hit, way_to_state
 from eoscheck.checker.verdict import PropertyVerdict, Result, judge
 from eoscheck.model.spec import Spec
@@ -71,23 +71,25 @@ def examine(
 ) -> Examination:
     """Search everything within the limits. Ctrl-C ends it with what was found so far."""
     chosen = engine_for(subject, engine)
-    found = search(chosen, limits, report, options)
-    lassos = _lassos(chosen, found)
-    result = judge(subject.spec, subject.model, found, limits, chosen.name, lassos)
-    return told(subject, chosen, result, _paths(subject, chosen, result, found, lassos))
+    searched = search(chosen, limits, report, options)
+    lassos = _lassos(chosen, searched.found)
+    result = judge(subject.spec, subject.model, searched.found, limits, chosen.name, lassos)
+    result = replace(result, notes=(*result.notes, *searched.notes))
+    return told(subject, chosen, result, _paths(subject, chosen, result, searched, lassos))
 
 
 def search(
     engine: Engine, limits: Limits, report: Callable[[Figures], None] | None, options: Options | None = None
-) -> Exploration:
+) -> Searched:
     """Explore with what the engine brings along for it."""
     if engine.name != "native":
-        return explore(engine, limits, report)
+        return Searched(explore(engine, limits, report))
     from eoscheck.checker.native.engine import Native
-    from eoscheck.checker.native.search import Options, explore_natively
+    from eoscheck.checker.native.reducing import explore_reducing
+    from eoscheck.checker.native.search import Options
 
     assert isinstance(engine, Native)
-    return explore_natively(engine, limits, report, options or Options())
+    return explore_reducing(engine, limits, report, options or Options())
 
 
 def _lassos(engine: Engine, found: Exploration) -> dict[int, Lasso]:
@@ -107,16 +109,25 @@ Path = tuple[list[int], list[int] | None]
 
 
 def _paths(
-    subject: Subject, engine: Engine, result: Result, found: Exploration, lassos: dict[int, Lasso]
+    subject: Subject, engine: Engine, result: Result, searched: Searched, lassos: dict[int, Lasso]
 ) -> dict[int, Path]:
+    found = searched.found
     paths: dict[int, Path] = {}
     for i, row in enumerate(result.properties):
         if row.kind in KINDS and i in lassos:
             way = way_to_state(engine, found.visited, lassos[i].state, subject.actor)
             paths[i] = way, list(lassos[i].cycle) if row.kind == "eventually" else None
         elif row.kind not in KINDS and i in found.hits:
-            paths[i] = way_to_hit(engine, found, i, subject.actor), None
+            paths[i] = _way(engine, searched.sources.get(i, found), i, subject), None
     return paths
+
+
+def _way(engine: Engine, found: Exploration, prop: int, subject: Subject) -> list[int]:
+    if not found.reduced:
+        return way_to_hit(engine, found, prop, subject.actor)
+    from eoscheck.checker.native.reducing import way_in_reduced
+
+    return way_in_reduced(found, prop)
 
 
 def told(subject: Subject, engine: Engine, result: Result, paths: dict[int, Path]) -> Examination:

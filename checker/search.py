@@ -112,6 +112,7 @@ class Exploration:
     fired      how often each action was taken
     at_rest    number of states in which nothing but a fault can happen
     dead       number of states in which nothing at all can happen
+    reduced    only a part of the states was searched, which says the same of all
     missed     the probability that some state was taken for another, as TLC estimates it; None: it is none
     visited    the states themselves
     """
@@ -129,6 +130,7 @@ class Exploration:
     at_rest: int = 0
     dead: int = 0
     missed: float | None = None
+    reduced: bool = False
 
     @property
     def complete(self) -> bool:
@@ -141,6 +143,18 @@ class Exploration:
             self.states, self.transitions, self.depth, self.stopped, self.cut, self.hits, self.premises, self.fired,
             self.at_rest, self.dead,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What was found, and, by property, which search knows the way to a hit, where that is another one.
+
+    notes   what is to be said about it
+    """
+
+    found: Exploration
+    sources: dict[int, Exploration] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 Report = Callable[[Figures], None]

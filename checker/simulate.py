@@ -143,6 +143,7 @@ def _judge(subject: Subject, engine: Engine, found: _Found, walks: Walks, second
         transitions=found.transitions,
         depth=found.longest,
         seconds=round(seconds, 3),
+        reduction=None,
         missed=None,
         at_rest=found.at_rest,
         bounds={**bounds(subject.spec, Limits()), "limits": limits},

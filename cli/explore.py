@@ -71,7 +71,7 @@ def native_options(command: Command) -> Command:
     "even that is not enough.",
 )
 @native_options
-@click.option("--no-reduction", is_flag=True, help="Explore unreduced (nothing is reduced today).")
+@click.option("--no-reduction", is_flag=True, help="Search every state, however many there are.")
 @screen
 def command(
     spec: str,
@@ -92,7 +92,7 @@ def command(
     (a limit was reached), 4 vacuous.
     """
     folder = trace_folder(spec, out)
-    options = _options(engine, native)
+    options = _options(engine, native, reduce=not no_reduction)
     mine = load_properties(files)
     pipeline = prepare(spec, mine, wanted)
     if packing:
@@ -115,7 +115,7 @@ def command(
     return report(found, folder, again, style, as_json)
 
 
-def _options(engine: str, native: Mapping[str, Any]) -> Options | None:
+def _options(engine: str, native: Mapping[str, Any], *, reduce: bool) -> Options | None:
     """How the native engine goes about it. Raises UsageError where that is asked of another one, or of two folders."""
     asked = [f"--{name.replace('_', '-')}" for name, value in native.items() if value]
     if engine != "native":
@@ -138,6 +138,7 @@ def _options(engine: str, native: Mapping[str, Any]) -> Options | None:
         checkpoint=Path(folder) if folder else None,
         every=native["checkpoint_every"] or Options.every,
         resume=bool(resume),
+        reduce=reduce,
     )
 
 

@@ -116,6 +116,7 @@ def _figures(result: Result) -> RenderableType:
         f"{result.seconds:.2f} s",
         f"{result.transitions / result.seconds:,.0f}/s" if result.seconds >= 0.1 else "",
         _stored(result) if whole else "",
+        f"{result.reduction} reduced" if result.reduction else "",
     ]
     return Padding(Text("   ".join(glued(f) for f in figures if f)), (0, 0, 0, 2))
 
@@ -176,7 +177,9 @@ def _checked(result: Result) -> str:
     counts = {kind: sum(p.kind == kind for p in result.properties) for kind in KINDS}
     parts = [f"+ {word} {counts[kind]}" for kind, word in KINDS.items() if kind in result.checked]
     parts += [f"- {KINDS[kind]} ({why})" for kind, why in result.unchecked.items()]
-    parts += [f"- {word} (none asked)" for kind, word in KINDS.items() if not counts[kind] and kind != "possible"]
+    parts += [
+        f"- {word} (none asked)" for kind, word in KINDS.items() if not counts[kind] and kind != "possible"
+    ]
     return "   ".join(map(glued, parts))
 
 

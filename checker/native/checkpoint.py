@@ -11,15 +11,21 @@ import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from eoscheck.checker import expressions as ex
+from eoscheck.checker.expressions import Expr
 from eoscheck.checker.files import write_atomically
 from eoscheck.checker.native.engine import Native
 
 FORMAT = "eoscheck-checkpoint/1"
+MANIFEST = "search.json"
+_FILES = {False: "states", True: "states-reduced"}
+"""Where states are kept, by whether the search is reduced: so that one can take the place of the other at once."""
 
 
 class BadCheckpoint(Exception):
@@ -30,7 +36,7 @@ class BadCheckpoint(Exception):
 class Saved:
     """A search between two blocks.
 
-    levels, at        as of `Visited` and `Context`; states: how many of those in the file are known
+    levels, seen, at  as of `Visited` and `Context`; states: how many of those in the file are known
     hits              per property index, the steps to where it is hit first
     premises          bit mask of properties whose premise was met
     fired, cuts       by command, how often it was taken and cut
@@ -40,6 +46,7 @@ class Saved:
     """
 
     levels: list[int]
+    seen: list[tuple[list[int], int]]
     at: int
     states: int
     hits: dict[int, int]
@@ -56,20 +63,28 @@ class Saved:
 class Checkpoint:
     """The folder of one search, which nobody else may use meanwhile.
 
+    resume   it is there already, and will be gone on with
+    over     one that is there, and is not reduced, may be replaced by one that is
+
     Raises BadCheckpoint where another process does, OSError where it cannot be written.
     """
 
-    def __init__(self, folder: Path, engine: Native, *, fingerprint: bool, resume: bool) -> None:
+    def __init__(
+        self, folder: Path, engine: Native, *, fingerprint: bool, resume: bool, over: bool = False
+    ) -> None:
         self.folder, self.size = folder, 8 * engine.words
-        self.states, self.file = folder / "states", folder / "search.json"
+        reduced = engine.reduction is not None
+        self.states, self.file = folder / _FILES[reduced], folder / MANIFEST
+        self._other = folder / _FILES[not reduced]
         self._initial = engine.packing.pack(engine.model.initial)
         self._what = {
             "format": FORMAT,
             "version": version("eoscheck"),
             "fingerprint": fingerprint,
+            "reduced": engine.reduction is not None,
             "program": _digest(engine),
         }
-        if not resume and self.file.exists():
+        if not resume and not over and self.file.exists():
             raise BadCheckpoint(
                 f"{folder}: a search is kept there already; --resume {folder} goes on with it"
             )
@@ -86,6 +101,8 @@ class Checkpoint:
         except BaseException:
             self.close()
             raise
+        for left in folder.glob(f".{MANIFEST}.*"):  # by a process that was killed while it wrote
+            left.unlink(missing_ok=True)
         if not resume:
             os.ftruncate(self._lock, 0)
 
@@ -93,6 +110,7 @@ class Checkpoint:
         """Keep a search. Its states must be on disk already. Raises OSError, and what was kept before is still
         there."""
         write_atomically(self.file, json.dumps({**self._what, **asdict(saved)}) + "\n")
+        self._other.unlink(missing_ok=True)
 
     def _load(self) -> Saved:
         """What was kept. Raises BadCheckpoint where it is of something else, or damaged."""
@@ -125,10 +143,24 @@ class Checkpoint:
             )
         if kept["fingerprint"] != mine["fingerprint"]:
             raise BadCheckpoint(f"{self.file}: that search is one {_by(kept)}, this one is to be {_by(mine)}")
+        if kept["reduced"] != mine["reduced"]:
+            how = "is reduced" if kept["reduced"] else "is not reduced"
+            raise BadCheckpoint(
+                f"{self.file}: that search {how}, this one is to be otherwise (--no-reduction)"
+            )
 
     def close(self) -> None:
         """Let others use it."""
         os.close(self._lock)
+
+
+def is_reduced(folder: Path) -> bool:
+    """Is a search kept there that is reduced?"""
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("reduced") is True
 
 
 def _by(what: dict[str, Any]) -> str:
@@ -136,9 +168,45 @@ def _by(what: dict[str, Any]) -> str:
 
 
 def _digest(engine: Native) -> str:
-    """Of everything that a search depends on: the compiled program with its packing, the initial state, and the order
-    and names of actions and properties."""
-    model = engine.model
-    names = [*(f"{p.kind} {p.name}" for p in model.properties), *(str(a.name) for a in model.actions)]
-    whole = [engine.kernel, model.initial.hex(), *names]
-    return hashlib.sha256("\n".join(whole).encode()).hexdigest()
+    """Of everything that a search depends on: packing, initial state, commands and properties in their order."""
+    program, number = engine.program, _Numbers()
+    lines = [str(engine.packing), engine.model.initial.hex()]
+    for command in program.commands:
+        guards = [number(guard) for guard in command.guards]
+        effects = [(e.region.name, number(e.index), number(e.value)) for e in command.effects]
+        lines.append(f"{command.action.name} {guards} {effects} {command.cut}")
+    for observed in program.properties:
+        asked = observed.property
+        lines.append(f"{asked.kind} {asked.name} {number(observed.hit)} {number(observed.premise)}")
+    return hashlib.sha256("\n".join([*lines, *map(repr, number.known)]).encode()).hexdigest()
+
+
+class _Numbers:
+    """Numbers for terms: the same for terms that say the same, whether or not they are one object."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[Any, ...], int] = {}
+        self._of: dict[Expr, int] = {}
+
+    def __call__(self, term: Expr) -> int:
+        for each in _inside_out(term):
+            if each not in self._of:
+                args = (self._of[a] if isinstance(a, Expr) else getattr(a, "name", a) for a in each.args)
+                key = (each.op, each.lo, each.hi, *args)
+                self._of[each] = self.known.setdefault(key, len(self.known))
+        return self._of[term]
+
+
+def _inside_out(root: Expr) -> Iterator[Expr]:
+    """Every term that one is made of, before what is made of it."""
+    todo, seen = [root], set[Expr]()
+    while todo:
+        term = todo[-1]
+        missing = [child for child in ex.children(term) if child not in seen]
+        if term in seen or not missing:
+            todo.pop()
+            if term not in seen:
+                seen.add(term)
+                yield term
+        else:
+            todo += missing

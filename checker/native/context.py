@@ -67,6 +67,8 @@ class Context(Numbers):
                  behind all of them
     wanted, resting, premises   properties that are looked for: hits in new states, in states at rest, premises
     changes      by command, the properties that it can change
+    most         successors of a state, at the most
+    open         of a search that is reduced: the commands, and the observers of what has not been seen yet
     first, count the block: its first state, its number of states
     reason       why the workers came back
     """
@@ -74,7 +76,7 @@ class Context(Numbers):
     fields = (
         "store", "states", "capacity", "at", "until", "table", "lines", "crowd", "threads", "tasks", "task_size",
         "records", "room", "counts", "fresh", "begins", "following", "wanted", "resting", "premises", "changes",
-        "first", "count", "reason",
+        "most", "open", "first", "count", "reason",
         "task", "stop", "arrived", "turn",
     )  # fmt: skip
     shared = frozenset(("task", "stop", "arrived", "turn"))
@@ -87,10 +89,11 @@ class Tally(Numbers):
     rest, dead       states in which nothing but a fault can happen, in which nothing can
     trap             the tag of a record that left a declared range, else 0
     recent           address of the states that it has met last
+    scratch          of a search that is reduced: address of room for two times the successors of a state
     moves, alive     whether something can happen in the state at hand, and something that is no fault
     """
 
-    fields = ("hits", "premises", "rest", "dead", "trap", "recent", "moves", "alive")
+    fields = ("hits", "premises", "rest", "dead", "trap", "recent", "scratch", "moves", "alive")
 
     def __init__(self, commands: int) -> None:
         super().__init__(2 * commands)

@@ -15,7 +15,9 @@ from eoscheck.checker.native.jit import QUICK, THOROUGH, Code, compiled, is_kept
 from eoscheck.checker.native.kernel import COMMAND, kernel, record_words
 from eoscheck.checker.native.loops import loops
 from eoscheck.checker.native.packing import pack
+from eoscheck.checker.native.reduced import row_words, words_of
 from eoscheck.checker.native.table import NARROW, Slot
+from eoscheck.checker.reduction import Reduction
 
 ADDRESS, NUMBER = ctypes.c_void_p, ctypes.c_uint64
 
@@ -36,6 +38,7 @@ class Functions:
         self.premises = function("ask_premises", NUMBER, ADDRESS, NUMBER)
         self.hash = function("hash_of", NUMBER, ADDRESS)
         self.collect = function("collect", NUMBER, ADDRESS, ADDRESS, NUMBER, NUMBER, NUMBER, NUMBER, ADDRESS)
+        self.chosen = function("chosen", None, *[ADDRESS] * 4)
         self.find, self.steps = (
             function(name, NUMBER, *[ADDRESS] * n) for name, n in (("find", 2), ("steps", 7))
         )
@@ -47,12 +50,15 @@ class Functions:
 
 
 class Native:
-    """A model, ready to be compiled."""
+    """A model, ready to be compiled.
+
+    reduction   what a search need not do; None: it does everything
+    """
 
     name = "native"
 
-    def __init__(self, program: Program) -> None:
-        self.program, self.model = program, program.model
+    def __init__(self, program: Program, reduction: Reduction | None = None) -> None:
+        self.program, self.model, self.reduction = program, program.model, reduction
         self.packing = pack(program)
         self.words = self.packing.words
         number = {action: i for i, action in enumerate(self.model.actions)}
@@ -67,7 +73,7 @@ class Native:
 
     def text(self, slot: Slot) -> str:
         """The program that LLVM compiles."""
-        return f"{self.kernel}\n\n{loops(self.packing, len(self.program.commands), slot)}"
+        return f"{self.kernel}\n\n{loops(self.packing, len(self.program.commands), slot, self.reduction)}"
 
     def functions(self, tier: int, slot: Slot = NARROW) -> Functions:
         """The functions of a tier, compiled now if they were not before."""
@@ -110,6 +116,14 @@ class Native:
             if now != was and command.cut:
                 found.append((self.action_of[command.number], command.cut))
         return sorted(found, key=lambda step: step[0])
+
+    def chosen(self, state: bytes, moving: int, open: int) -> int:
+        """The commands that the reduction chooses of those that lead somewhere (`Reduction.chosen`)."""
+        assert self.reduction is not None
+        count = row_words(self.reduction)
+        rows = [(NUMBER * count)(*words_of(mask, count)) for mask in (moving, open, 0)]
+        self._own.chosen(self.load(state), *map(ctypes.addressof, rows))
+        return sum(word << 64 * k for k, word in enumerate(rows[2]))
 
     def hash(self, state: bytes) -> int:
         """The 64 bits by which a state is looked up."""

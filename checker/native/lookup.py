@@ -19,6 +19,9 @@ BATCH = 128
 NEW = 1 << 18
 """In the tag of a record: nobody knew the state. Its hash has made room for the address of its slot."""
 
+OLD = 1 << 19
+"""In the tag of a record of a search that is reduced: the state was known before this level."""
+
 RECENT = 1 << 12
 """States that each thread remembers having met last; a power of two."""
 
@@ -26,8 +29,8 @@ RECENT = 1 << 12
 class LookUp:
     """Writes the functions, for a model with so many commands and one kind of slot."""
 
-    def __init__(self, packing: Packing, commands: int, slot: Slot) -> None:
-        self.words, self.commands, self.slot = packing.words, commands, slot
+    def __init__(self, packing: Packing, commands: int, slot: Slot, *, reduced: bool = False) -> None:
+        self.words, self.commands, self.slot, self.reduced = packing.words, commands, slot, reduced
         self.record = record_words(packing)
         self.table = Table(slot)
 
@@ -56,8 +59,13 @@ class LookUp:
             "emit", "ptr", "internal", record="ptr", hash="i64", tag="i64", context="ptr", tally="ptr"
         )
         record, hash, tag, context, tally = f.args.values()
-        tally.at(Tally.cuts_at() + self.commands, "i64").bump(1, "i64", tag & COMMAND)
         tally.store(f.number(1), Tally.place("moves"))
+        if self.reduced:  # whether it is taken is not decided yet
+            record.store(hash, self.words)
+            record.store(tag, self.words + 1)
+            f.ret(record.at(self.record, "i64"))
+            return f
+        tally.at(Tally.cuts_at() + self.commands, "i64").bump(1, "i64", tag & COMMAND)
         recent = tally.at(Tally.place("recent"), "i64").load("ptr")
         keep = f.label()
         f.leave(recent.number() == 0, keep)
@@ -148,6 +156,8 @@ class LookUp:
                 self._lose(context, other - known)
                 f.ret(f.number(1, "i1"))
                 f.begin(known_label)
+            if self.reduced:
+                tag = tag | (other < get(context, "until")).choose(f.number(OLD), 0)
             record.store(tag, self.words + 1)
             f.ret(f.number(0, "i1"))
             f.begin(differs)

@@ -20,11 +20,13 @@ from eoscheck.checker.native.context import (
 )
 from eoscheck.checker.native.graph import graph
 from eoscheck.checker.native.ir import Function, Value
-from eoscheck.checker.native.kernel import COMMAND, record_words
-from eoscheck.checker.native.lookup import NEW, LookUp
+from eoscheck.checker.native.kernel import COMMAND, FAULT, SOURCE, record_words
+from eoscheck.checker.native.lookup import NEW, OLD, LookUp
 from eoscheck.checker.native.packing import Packing
 from eoscheck.checker.native.queries import queries
+from eoscheck.checker.native.reduced import Reduced
 from eoscheck.checker.native.table import Slot
+from eoscheck.checker.reduction import Reduction
 
 SOME = 64
 """States that are expanded before their successors are looked up."""
@@ -33,30 +35,34 @@ SPINS = 2000
 """How often a thread looks at a barrier before it lets others run."""
 
 
-def loops(packing: Packing, commands: int, slot: Slot) -> str:
+def loops(packing: Packing, commands: int, slot: Slot, reduction: Reduction | None = None) -> str:
     """The text of the loops, for a model with so many commands."""
-    writer = _Loops(packing, commands, slot)
+    writer = _Loops(packing, commands, slot, reduction)
+    reduced = writer.reduced
     functions = [
         *writer.lookup.functions(),
+        *(reduced.functions() if reduced else ()),
         writer.barrier(),
-        writer.expand_some(),
+        *((writer.expand_reduced(), writer.insist()) if reduced else (writer.expand_some(),)),
         writer.expand_task(),
         writer.append_task(),
         writer.prepare_block(),
         writer.number_tasks(),
         writer.work(),
-        *queries(packing),
-        *(graph(packing) if slot.exact else ()),
+        *queries(packing, reduced=reduced is not None),
+        *(graph(packing) if slot.exact and not reduced else ()),
     ]
     kind = f"i{slot.lanes}"
-    return "\n\n".join([f"declare {kind} @llvm.cttz.{kind}({kind}, i1)", *map(str, functions)])
+    head = [f"declare {kind} @llvm.cttz.{kind}({kind}, i1)", *(reduced.constants() if reduced else ())]
+    return "\n\n".join([*head, *map(str, functions)])
 
 
 class _Loops:
-    def __init__(self, packing: Packing, commands: int, slot: Slot) -> None:
+    def __init__(self, packing: Packing, commands: int, slot: Slot, reduction: Reduction | None) -> None:
         self.words, self.slot = packing.words, slot
         self.record = record_words(packing)
-        self.lookup = LookUp(packing, commands, slot)
+        self.reduced = Reduced(reduction, packing) if reduction else None
+        self.lookup = LookUp(packing, commands, slot, reduced=reduction is not None)
         self.table = self.lookup.table
 
     # -- threads
@@ -101,7 +107,7 @@ class _Loops:
             records="ptr",
         )
         context, tally, first = f.args["context"], f.args["tally"], f.args["first"]
-        store, resting = get(context, "store", "ptr"), get(context, "resting")
+        store = get(context, "store", "ptr")
         source = first - get(context, "first")
         out = f.variable(f.args["records"])
         with f.loop(0, f.args["count"]) as i:
@@ -111,13 +117,90 @@ class _Loops:
             out.set(
                 f.call("expand", "ptr", state, out.get(), source + i, context, tally, convention="fastcc")
             )
-            with f.when(tally.load("i64", Tally.place("alive")) == 0):
-                tally.bump(1, "i64", Tally.place("rest"))
-                with f.when(resting != 0):
-                    found = f.call("hits", "i64", state, resting, convention="fastcc")
-                    tally.store(tally.load("i64", Tally.place("hits")) | found, Tally.place("hits"))
-                with f.when(tally.load("i64", Tally.place("moves")) == 0):
-                    tally.bump(1, "i64", Tally.place("dead"))
+            self._rest(f, state)
+        f.ret(out.get())
+        return f
+
+    def _rest(self, f: Function, state: Value) -> None:
+        """Heed that a state is at rest, if it is: nothing but a fault can happen."""
+        context, tally = f.args["context"], f.args["tally"]
+        resting = get(context, "resting")
+        with f.when(tally.load("i64", Tally.place("alive")) == 0):
+            tally.bump(1, "i64", Tally.place("rest"))
+            with f.when(resting != 0):
+                found = f.call("hits", "i64", state, resting, convention="fastcc")
+                tally.store(tally.load("i64", Tally.place("hits")) | found, Tally.place("hits"))
+            with f.when(tally.load("i64", Tally.place("moves")) == 0):
+                tally.bump(1, "i64", Tally.place("dead"))
+
+    # -- expand, reduced
+
+    def _successors(
+        self, f: Function, state: Value, source: Value, moving: Value
+    ) -> tuple[Value, Value, Value]:
+        """Write all successors of a state into scratch; gives their begin, their end, and more scratch."""
+        context, tally = f.args["context"], f.args["tally"]
+        tally.store(f.number(0), Tally.place("alive"))
+        tally.store(f.number(0), Tally.place("moves"))
+        begin = tally.load("ptr", Tally.place("scratch"))
+        given = (state, begin, source, context, tally)
+        end = f.call("expand", "ptr", *given, convention="fastcc")
+        f.call("gather", "void", begin, end, moving, convention="fastcc")
+        return begin, end, begin.at(get(context, "most") * self.record, "i64")
+
+    def expand_reduced(self) -> Function:
+        """Write what some states lead to, as far as it is chosen, and remember what that was; gives the end of the
+        records."""
+        assert self.reduced is not None
+        row = self.reduced.row
+        f = Function(
+            "expand_reduced", "ptr", "internal",
+            context="ptr", tally="ptr", first="i64", count="i64", records="ptr", choices="ptr",
+        )  # fmt: skip
+        context, tally, first, count, records, choices = f.args.values()
+        store, open_ = get(context, "store", "ptr"), get(context, "open", "ptr")
+        source, out = first - get(context, "first"), f.variable(records)
+        moving = f.array("i64", row)
+        with f.loop(0, count) as i:
+            state = store.at((first + i) * self.words, "i64")
+            begin, end, more = self._successors(f, state, source + i, moving)
+            self._rest(f, state)
+            chosen = choices.at(i * row, "i64")
+            f.call("choose", "void", state, moving, open_, chosen, convention="fastcc")
+            given = (begin, end, chosen, out.get(), context, tally, more)
+            out.set(f.call("pick", "ptr", *given, convention="fastcc"))
+        f.ret(out.get())
+        return f
+
+    def insist(self) -> Function:
+        """Expand in full those of some states whose chosen commands, faults aside, led only to states that had been
+        known before the level; gives the end of the records."""
+        assert self.reduced is not None
+        row = self.reduced.row
+        f = Function(
+            "insist", "ptr", "internal",
+            context="ptr", tally="ptr", first="i64", count="i64", records="ptr", end="ptr", choices="ptr",
+        )  # fmt: skip
+        context, tally, first, count, records, end_, choices = f.args.values()
+        store, source = get(context, "store", "ptr"), first - get(context, "first")
+        later = f.array("i64", SOME)
+        with f.loop(0, count) as i:
+            later.store(f.number(0), i)
+        at, out = f.variable(records), f.variable(end_)
+        with f.repeat(lambda: at.get().number() < end_.number()):
+            tag = at.get().load("i64", self.words + 1)
+            with f.when((tag & (FAULT | OLD)) == 0):
+                later.store(f.number(1), (tag >> SOURCE) - source)
+            at.set(at.get().at(self.record, "i64"))
+        moving = f.array("i64", row)
+        with f.loop(0, count) as i, f.when(later.load("i64", i) == 0):
+            state = store.at((first + i) * self.words, "i64")
+            begin, behind, more = self._successors(f, state, source + i, moving)
+            chosen = choices.at(i * row, "i64")
+            for k in range(row):
+                moving.store(moving.load("i64", k) & ~chosen.load("i64", k), k)
+            given = (begin, behind, moving, out.get(), context, tally, more)
+            out.set(f.call("pick", "ptr", *given, convention="fastcc"))
         f.ret(out.get())
         return f
 
@@ -131,34 +214,28 @@ class _Loops:
         begin, first = self.lookup.records(context, task), get(context, "first") + task * size
         get(context, "fresh", "ptr").store(f.number(0), task)
         out = f.variable(begin)
+        choices = f.array("i64", SOME * self.reduced.row) if self.reduced else None
         with f.loop(0, count, SOME) as i:
             rest = count - i
             some = (rest < SOME).choose(rest, SOME)
             records = out.get()
-            out.set(
-                f.call(
-                    "expand_some",
-                    "ptr",
-                    context,
-                    f.args["tally"],
-                    first + i,
-                    some,
-                    records,
-                    convention="fastcc",
-                )
-            )
-            f.call(
-                "look_up",
-                "void",
-                context,
-                task,
-                self._count(begin, records),
-                self._count(begin, out.get()),
-                convention="fastcc",
-            )
+            given = (context, f.args["tally"], first + i, some, records)
+            if choices is None:
+                out.set(f.call("expand_some", "ptr", *given, convention="fastcc"))
+                self._look_up(f, begin, records, out.get())
+            else:
+                end = f.call("expand_reduced", "ptr", *given, choices, convention="fastcc")
+                self._look_up(f, begin, records, end)
+                out.set(f.call("insist", "ptr", *given, end, choices, convention="fastcc"))
+                self._look_up(f, begin, end, out.get())
         get(context, "counts", "ptr").store(self._count(begin, out.get()), task)
         f.ret()
         return f
+
+    def _look_up(self, f: Function, task: Value, begin: Value, end: Value) -> None:
+        """Look up the records between two places of a task."""
+        numbers = self._count(task, begin), self._count(task, end)
+        f.call("look_up", "void", f.args["context"], f.args["task"], *numbers, convention="fastcc")
 
     def _count(self, begin: Value, end: Value) -> Value:
         """How many records there are between two places."""

@@ -98,6 +98,14 @@ def _left(folder: Path, limit: str, used: str) -> float | None:
         return None
 
 
+def physical() -> int:
+    """Bytes of memory of the machine, swap not counted; many, where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * PAGE
+    except (ValueError, OSError):
+        return 1 << 40
+
+
 def cores() -> int:
     """The processors that this process may use; where the system does not say (macOS), all that there are."""
     if hasattr(os, "sched_getaffinity"):

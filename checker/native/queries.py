@@ -8,9 +8,17 @@ from eoscheck.checker.native.kernel import record_words
 from eoscheck.checker.native.packing import Packing
 
 
-def queries(packing: Packing) -> list[Function]:
+def queries(packing: Packing, *, reduced: bool = False) -> list[Function]:
     """The functions, which the loops' module needs to have `expand`, `hits`, `premises` and `hash`."""
-    return [_successors(), _ask("hits"), _ask("premises"), _hash(), _collect(packing), _lead(packing)]
+    found = [
+        _successors(),
+        _ask("hits"),
+        _ask("premises"),
+        _hash(),
+        _collect(packing),
+        _lead(packing, reduced),
+    ]
+    return [*found, _chosen()] if reduced else found
 
 
 def _successors() -> Function:
@@ -58,7 +66,15 @@ def _collect(packing: Packing) -> Function:
     return f
 
 
-def _lead(packing: Packing) -> Function:
+def _chosen() -> Function:
+    """The commands that are chosen of those that lead from a state somewhere."""
+    f = Function("chosen", "void", state="ptr", moving="ptr", open="ptr", out="ptr")
+    f.call("choose", "void", *f.args.values(), convention="fastcc")
+    f.ret()
+    return f
+
+
+def _lead(packing: Packing, reduced: bool) -> Function:
     """Numbers of the states `first`.. below `last` that have a successor whose hash is in a set: a table of `mask` + 1
     hashes (a power of two), 0 where it is empty, probed linearly."""
     f = Function(
@@ -74,6 +90,9 @@ def _lead(packing: Packing) -> Function:
         at = f.variable(scratch)
         with f.repeat() as over:
             f.leave(at.get().number() >= end.number(), over)
+            if reduced:
+                passing = (at.get(), context, tally, scratch.at(get(context, "room") * size, "i64"))
+                f.call("chase", "void", *passing, convention="fastcc")
             hash = at.get().load("i64", packing.words)
             at.set(at.get().at(size, "i64"))
             with f.when(_contains(f, hash)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,8 @@ class Options:
     fingerprint  keep 64 bits of each state only
     checkpoint   folder in which the search is kept, every so many seconds (`every`) and at its end
     resume       go on with the search that is kept there
+    over         a search that is kept there, and is not reduced, may be replaced by one that is
+    reduce       let a long search be reduced, where that is sound (`reducing`)
     """
 
     threads: int | None = None
@@ -46,15 +48,26 @@ class Options:
     checkpoint: Path | None = None
     every: float = 60.0
     resume: bool = False
+    over: bool = False
+    reduce: bool = True
 
 
 class Search:
     """One search, level after level.
 
     levels   numbers of the first state of each level, and of the state behind the last
+    until    properties: the search ends when all of these are hit
     """
 
-    def __init__(self, engine: Native, limits: Limits, options: Options, report: Report | None) -> None:
+    def __init__(
+        self,
+        engine: Native,
+        limits: Limits,
+        options: Options,
+        report: Report | None,
+        until: Collection[int] = (),
+    ) -> None:
+        self.until = frozenset(until)
         self.engine, self.limits, self.options = engine, limits, options
         self.threads = options.threads or cores()
         self.watch = Watch(engine)
@@ -64,7 +77,11 @@ class Search:
         self.checkpoint: Checkpoint | None = None
         if options.checkpoint is not None:
             self.checkpoint = Checkpoint(
-                options.checkpoint, engine, fingerprint=options.fingerprint, resume=options.resume
+                options.checkpoint,
+                engine,
+                fingerprint=options.fingerprint,
+                resume=options.resume,
+                over=options.over,
             )
         self.space = Space(
             engine,
@@ -121,8 +138,11 @@ class Search:
         if found.stopped == "states":
             # What was found beyond the limit is not there any more.
             last = len(self.levels) - 2
-            here = {i: at for i, at in found.hits.items() if at < last or self.visited.hitting(i, at)}
-            found.hits = here
+            found.hits = {
+                i: at
+                for i, at in found.hits.items()
+                if at < last or (at == last and self.visited.hitting(i, at))
+            }
         if not self.space.slot.exact:
             found.missed = found.states * (found.transitions + 1 - found.states) / 2**64
 
@@ -138,7 +158,7 @@ class Search:
 
     def _levels(self) -> str | None:
         found, context = self.found, self.space.context
-        if found.depth and self.watch.decided(found):
+        if found.depth and self._decided():
             return "decided"
         while True:
             found.depth += 1
@@ -152,15 +172,20 @@ class Search:
             if context.states == context.until:
                 return None
             self.levels.append(context.states)
-            if self.watch.decided(found):
+            if self._decided():
                 return "decided"
+
+    def _decided(self) -> bool:
+        hits = self.found.hits.keys()
+        return self.watch.decided(self.found) or (bool(self.until) and self.until <= hits)
 
     def _level(self) -> str | None:
         """Expand the present level; gives the limit that was reached, or None."""
         context, space = self.space.context, self.space
-        wanted = ~sum(1 << i for i in self.found.hits)
-        context.wanted, context.resting = self.watch.pointwise & wanted, self.watch.resting & wanted
-        context.premises = self.watch.all & ~self.found.premises
+        level = self.found.depth - 1
+        del self.visited.seen[level:]
+        self.visited.seen.append((sorted(self.found.hits), self.found.premises))
+        self.visited.look_for(level)
         while True:
             self._work()
             reached = self._reached()
@@ -278,7 +303,8 @@ class Search:
         found, tallies, context = self.found, self.space.tallies, self.space.context
         self._kept = self.clock.seconds()
         saved = Saved(
-            levels=self.levels, at=context.at, states=context.states, hits=found.hits, premises=found.premises,
+            levels=self.levels, seen=self.visited.seen, at=context.at, states=context.states,
+            hits=found.hits, premises=found.premises,
             fired=[sum(times) for times in zip(*(tally.fired for tally in tallies), strict=True)],
             cuts=[sum(times) for times in zip(*(tally.cuts for tally in tallies), strict=True)],
             rest=sum(tally.rest for tally in tallies), dead=sum(tally.dead for tally in tallies),
@@ -295,6 +321,7 @@ class Search:
         """Take up a search that was kept."""
         found, tally = self.found, self.space.tallies[0]
         self.levels[:] = saved.levels
+        self.visited.seen[:] = [(list(hits), premises) for hits, premises in saved.seen]
         self.space.begin_again(saved.states)
         self.space.context.at = saved.at
         found.depth, found.hits, found.premises = len(saved.levels) - 2, saved.hits, saved.premises
@@ -326,7 +353,14 @@ def _union(masks: Iterable[int]) -> int:
 
 
 def explore_natively(
-    engine: Native, limits: Limits, report: Report | None = None, options: Options = Options()
+    engine: Native,
+    limits: Limits,
+    report: Report | None = None,
+    options: Options = Options(),
+    until: Collection[int] = (),
 ) -> Exploration:
-    """Search all reachable states. Ctrl-C ends it with what was found so far."""
-    return Search(engine, limits, options, report).run()
+    """Search all reachable states. Ctrl-C ends it with what was found so far.
+
+    until   properties: end when all of these are hit
+    """
+    return Search(engine, limits, options, report, until).run()

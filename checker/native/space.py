@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from eoscheck.checker.native.context import Context, Tally
 from eoscheck.checker.native.crew import together
@@ -12,6 +13,7 @@ from eoscheck.checker.native.engine import NUMBER, Functions, Native
 from eoscheck.checker.native.kernel import record_words
 from eoscheck.checker.native.lookup import RECENT
 from eoscheck.checker.native.memory import Room, scratch
+from eoscheck.checker.native.reduced import row_words, words_of
 from eoscheck.checker.native.store import Store
 from eoscheck.checker.native.table import FINGERPRINT, LINE, NARROW, WIDE, Slot
 from eoscheck.checker.search import resident_mb
@@ -73,10 +75,19 @@ class Space:
         self._numbers = (NUMBER * (3 * TASKS))()
         for k, name in enumerate(("counts", "fresh", "begins")):
             setattr(context, name, ctypes.addressof(self._numbers) + 8 * TASKS * k)
-        entries = RECENT * (engine.words + 1) * 8
-        self._recent = Room(self.threads * entries)
+        context.most = self.most_successors
+        reduced = engine.reduction is not None
+        own = 2 * self.most_successors * size * 8 if reduced else RECENT * (engine.words + 1) * 8
+        self._own = Room(self.threads * own)
         for i, tally in enumerate(self.tallies):
-            tally.recent = self._recent.address + i * entries
+            setattr(tally, "scratch" if reduced else "recent", self._own.address + i * own)
+        self._open: Any = (NUMBER * (row_words(engine.reduction) if engine.reduction else 1))()
+        context.open = ctypes.addressof(self._open)
+
+    def open(self, hits: Collection[int], premises: int) -> None:
+        """Say what has been seen, to a search that is reduced."""
+        if self.engine.reduction is not None:
+            self._open[:] = words_of(self.engine.reduction.open(hits, premises), len(self._open))
 
     def begin(self, state: bytes) -> None:
         """Make a state the only one that is known. Raises as more_room."""
@@ -199,5 +210,5 @@ class Space:
 
     def close(self) -> None:
         self.store.close()
-        for room in (self.table, self._records, self._recent):
+        for room in (self.table, self._records, self._own):
             room.close()

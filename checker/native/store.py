@@ -9,10 +9,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from eoscheck.checker.native.memory import Room
+from eoscheck.checker.native.memory import Room, physical
 
 ADDRESSES = 1 << 40
-"""Bytes of addresses that are asked for. Memory is taken only as it is needed."""
+"""Bytes of addresses that are asked for where states lie in a file."""
 
 STEP = 1 << 26
 """Bytes by which the part grows that may be used."""
@@ -34,7 +34,8 @@ class Store:
         self.file: int | None = None
         if path is not None:
             self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self.room = Room(ADDRESSES, self.file)
+        # Of addresses there is an end as well: where states lie in memory, no more are asked for than it could fill.
+        self.room = Room(ADDRESSES if path else min(ADDRESSES, 2 * physical()), self.file)
         self.capacity = 0
 
     @property

@@ -15,12 +15,17 @@ from eoscheck.checker.search import Watch
 
 
 class Visited:
-    """States that lie in the memory of a search, or in its file."""
+    """States that lie in the memory of a search, or in its file.
+
+    seen   by level, the properties that had been hit, and the premises that had been met, before it was expanded
+    """
 
     def __init__(self, engine: Native, space: Space) -> None:
         self.engine, self.space = engine, space
         self.levels: list[int] = [0, 1]
-        self._resting = Watch(engine).resting
+        self.seen: list[tuple[list[int], int]] = []
+        self._watch = Watch(engine)
+        self._resting = self._watch.resting
         self._tally = Tally(len(engine.program.commands))
 
     def state(self, number: int) -> bytes:
@@ -45,6 +50,8 @@ class Visited:
             return out.first(count)
 
     def leading(self, level: int, targets: Collection[bytes]) -> Sequence[int]:
+        if self.engine.reduction is not None:
+            self.look_for(level)
         first, last = self.levels[level], self.levels[level + 1]
         hashes = [self.engine.hash(state) for state in targets]
         size = 1 << (2 * len(hashes)).bit_length()
@@ -58,6 +65,19 @@ class Visited:
             context, tally, set_ = self.space.context.address, self._tally.address, ctypes.addressof(table)
             count = self.space.functions.lead(context, tally, first, last, set_, size - 1, out.address)
             return out.first(count)
+
+    def look_for(self, level: int) -> None:
+        """Have compiled code look for what had not been seen before a level was expanded."""
+        (hits, premises), context, watch = self.seen[level], self.space.context, self._watch
+        unseen = ~sum(1 << i for i in hits)
+        context.wanted, context.resting = watch.pointwise & unseen, watch.resting & unseen
+        context.premises = watch.all & ~premises
+        self.space.open(hits, premises)
+
+    def open_at(self, level: int) -> int:
+        """The commands, and the observers of what had not been seen before a level was expanded."""
+        assert self.engine.reduction is not None
+        return self.engine.reduction.open(*self.seen[level])
 
     # -- liveness
 

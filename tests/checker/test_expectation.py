@@ -26,6 +26,7 @@ def result(verdicts: dict[str, str]) -> Result:
         "engine": "python",
         "seconds": 0.0,
         "missed": None,
+        "reduction": None,
         "bounds": {},
         "never_fired": (),
         "cut": (),

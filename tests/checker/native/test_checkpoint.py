@@ -12,13 +12,15 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from eoscheck.checker.native.checkpoint import BadCheckpoint
 from eoscheck.checker.native.engine import Native
+from eoscheck.checker.native.reducing import explore_reducing
 from eoscheck.checker.native.search import Options, Search, explore_natively
-from eoscheck.checker.search import Exploration, Limits
+from eoscheck.checker.search import Exploration, Limits, Searched
 from eoscheck.checker.shortest import way_to_hit
 from eoscheck.checker.trace import trace
 from test_native_search import digits
@@ -115,6 +117,48 @@ def test_a_full_disk_ends_it_with_the_figures(tmp_path: Path) -> None:
     stopped, states = json.loads(out.read_text())
     assert stopped == "disk" and states > 1_000_000
     assert json.loads((tmp_path / "kept" / "search.json").read_text())["states"] == states
+
+
+class TestReduced:
+    """A search that is reduced takes the place of the one that was begun."""
+
+    FIRST = 20_000
+
+    def search(self, folder: Path, engine: Native, limits: Limits = Limits(), **options: Any) -> Searched:  # noqa: B008
+        chosen = Options(checkpoint=folder, threads=2, every=0.01, **options)
+        return explore_reducing(engine, limits, None, chosen, first=self.FIRST)
+
+    def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(self, tmp_path: Path, engine: Native) -> None:
+        whole = explore_reducing(engine, Limits(), None, Options(), first=self.FIRST).found
+        rng = random.Random(7)
+
+        def search() -> None:
+            self.search(tmp_path, engine, resume=(tmp_path / "search.json").exists())
+
+        for attempt in range(200):
+            child = multiprocessing.get_context("fork").Process(target=search)
+            child.start()
+            child.join(rng.uniform(0.01, 0.1 + 0.02 * attempt))
+            if child.exitcode == 0:
+                break
+            assert child.exitcode is None, child.exitcode
+            child.kill()
+            child.join()
+        found = self.search(tmp_path, engine, resume=True).found
+        assert attempt and found.reduced and found.hits.keys() == whole.hits.keys()
+        assert (found.states, found.transitions) == (whole.states, whole.transitions)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["search.json", "states-reduced"]
+
+    def test_a_limit_ends_what_was_begun_and_it_goes_on(self, tmp_path: Path, engine: Native) -> None:
+        begun = self.search(tmp_path, engine, Limits(states=1_000)).found
+        assert not begun.reduced and begun.states == 1_000
+        found = self.search(tmp_path, engine, resume=True).found
+        assert found.reduced and found.complete
+
+    def test_it_is_not_gone_on_with_without_reduction(self, tmp_path: Path, engine: Native) -> None:
+        self.search(tmp_path, engine)
+        with pytest.raises(BadCheckpoint, match="that search is reduced, this one is to be otherwise"):
+            self.search(tmp_path, engine, resume=True, reduce=False)
 
 
 class TestRefused:

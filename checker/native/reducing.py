@@ -1,0 +1,128 @@
+"""A search that reduces once there is reason to: where states are few, reducing costs more than it spares.
+
+The first states are searched as they are. What is small ends there, with shortest counterexamples and figures that are
+those of the whole state space. Where there are more, a search that is reduced begins, and what it finds violated is
+sought once more as it is, for a shortest counterexample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eoscheck.checker.covering import taken
+from eoscheck.checker.native.checkpoint import is_reduced
+from eoscheck.checker.native.engine import Native
+from eoscheck.checker.native.search import Options, explore_natively
+from eoscheck.checker.native.visited import Visited
+from eoscheck.checker.reduction import LONGEST, Reduction, refusal
+from eoscheck.checker.search import Exploration, Limits, Report, Searched
+
+FIRST = 10_000_000
+"""States that are searched before a search is reduced."""
+
+
+def explore_reducing(
+    engine: Native, limits: Limits, report: Report | None, options: Options, first: int = FIRST
+) -> Searched:
+    """Search all reachable states, or as many as it takes to know what all of them would say."""
+    most, kept = limits.states, options.checkpoint
+    reduced = options.resume and kept is not None and is_reduced(kept)
+    if not options.reduce or (most is not None and most <= first and not reduced):
+        return Searched(explore_natively(engine, limits, report, options))
+    why = (
+        "fingerprints do not tell when a state was found" if options.fingerprint else refusal(engine.program)
+    )
+    if why:
+        found = explore_natively(engine, limits, report, options)
+        return Searched(found, notes=(f"not reduced: {why}",) if found.states > first else ())
+    begun: Exploration | None = None
+    if not reduced:
+        begun = explore_natively(engine, replace(limits, states=first), report, options)
+        if begun.stopped != "states":
+            return Searched(begun)
+        limits, options = _less(limits, begun), replace(options, resume=False, over=True)
+    found = explore_natively(Native(engine.program, Reduction(engine.program)), limits, report, options)
+    found.reduced = True
+    sources: dict[int, Exploration] = {}
+    if begun is not None:
+        _join(found, begun)
+        sources = dict.fromkeys(begun.hits, begun)
+    missing = found.hits.keys() - sources.keys()
+    notes: tuple[str, ...] = ()
+    if missing and found.stopped != "interrupted":
+        rest = replace(options, checkpoint=None, resume=False, over=False)
+        again = explore_natively(engine, _less(limits, found), report, rest, until=missing)
+        sources.update(dict.fromkeys(missing & again.hits.keys(), again))
+        missing = missing - again.hits.keys()
+    if missing:
+        names = ", ".join(engine.model.properties[i].name for i in sorted(missing))
+        notes = (f"not known to be the shortest, since that takes a search without reduction: {names}",)
+    return Searched(found, sources, notes)
+
+
+def _less(limits: Limits, found: Exploration) -> Limits:
+    """The limits that are left behind a search."""
+    seconds = None if limits.seconds is None else max(limits.seconds - found.seconds, 0.0)
+    return replace(limits, seconds=seconds)
+
+
+def _join(found: Exploration, begun: Exploration) -> None:
+    """What the search that was begun before has seen is true as well."""
+    for prop, steps in begun.hits.items():
+        found.hits.setdefault(prop, steps)
+    found.premises |= begun.premises
+    found.cut |= begun.cut
+    found.fired = [now or before for now, before in zip(found.fired, begun.fired, strict=True)]
+    found.seconds += begun.seconds
+
+
+def way_in_reduced(found: Exploration, prop: int) -> list[int]:
+    """Numbers of the actions of a way to a hit that a reduced search has found. It need not be a shortest one."""
+    visited, level = found.visited, found.hits[prop]
+    assert isinstance(visited, Visited) and visited.engine.reduction is not None
+    target = min(map(visited.state, visited.hitting(prop, level)))
+    way: list[int] = []
+    for before in reversed(range(level)):
+        links = _Links(visited.engine, visited.open_at(before))
+        states = map(visited.state, visited.leading(before, [target]))
+        links_back = ((state, links.between(state, target)) for state in states)
+        target, actions = next((state, link) for state, link in links_back if link is not None)
+        way[:0] = actions
+    return way
+
+
+class _Links:
+    """Ways between two states that a reduced search has kept."""
+
+    def __init__(self, engine: Native, open: int) -> None:
+        self.engine, self.open = engine, open
+        number = {action: i for i, action in enumerate(engine.model.actions)}
+        self.trees = {number[action]: tree for action, tree in engine.program.trees()}
+
+    def between(self, state: bytes, target: bytes) -> list[int] | None:
+        """A step and what was taken in passing behind it; None if that does not lead to the target."""
+        for action, after in self.engine.successors(state):
+            passed = self._passed(after, target) if isinstance(after, bytes) else None
+            if passed is not None:
+                return [action, *passed]
+        return None
+
+    def _passed(self, state: bytes, target: bytes) -> list[int] | None:
+        actions: list[int] = []
+        while state != target and len(actions) < LONGEST:
+            moves = self._moves(state)
+            chosen = self.engine.chosen(state, sum(1 << number for number in moves), self.open)
+            if chosen.bit_count() != 1:
+                return None
+            action, state = moves[chosen.bit_length() - 1]
+            actions.append(action)
+        return actions if state == target else None
+
+    def _moves(self, state: bytes) -> dict[int, tuple[int, bytes]]:
+        """By command that leads somewhere: its action, and where to."""
+        moves: dict[int, tuple[int, bytes]] = {}
+        for action, after in self.engine.successors(state):
+            command = taken(self.trees[action], state)
+            if command is not None and isinstance(after, bytes):
+                moves[command.number] = action, after
+        return moves
