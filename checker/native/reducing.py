@@ -29,9 +29,7 @@ def explore_reducing(
     reduced = options.resume and kept is not None and is_reduced(kept)
     if not options.reduce or (most is not None and most <= first and not reduced):
         return Searched(explore_natively(engine, limits, report, options))
-    why = (
-        "fingerprints do not tell when a state was found" if options.fingerprint else refusal(engine.program)
-    )
+    why = _refusal(engine, limits, options)
     if why:
         found = explore_natively(engine, limits, report, options)
         return Searched(found, notes=(f"not reduced: {why}",) if found.states > first else ())
@@ -40,9 +38,12 @@ def explore_reducing(
         begun = explore_natively(engine, replace(limits, states=first), report, options)
         if begun.stopped != "states":
             return Searched(begun)
+        if not begun.hits:
+            _closed(begun)
         limits, options = _less(limits, begun), replace(options, resume=False, over=True)
     found = explore_natively(Native(engine.program, Reduction(engine.program)), limits, report, options)
     found.reduced = True
+    limits = _less(limits, found)
     sources: dict[int, Exploration] = {}
     if begun is not None:
         _join(found, begun)
@@ -51,13 +52,26 @@ def explore_reducing(
     notes: tuple[str, ...] = ()
     if missing and found.stopped != "interrupted":
         rest = replace(options, checkpoint=None, resume=False, over=False)
-        again = explore_natively(engine, _less(limits, found), report, rest, until=missing)
+        again = explore_natively(engine, limits, report, rest, until=missing)
         sources.update(dict.fromkeys(missing & again.hits.keys(), again))
         missing = missing - again.hits.keys()
     if missing:
         names = ", ".join(engine.model.properties[i].name for i in sorted(missing))
         notes = (f"not known to be the shortest, since that takes a search without reduction: {names}",)
     return Searched(found, sources, notes)
+
+
+def _refusal(engine: Native, limits: Limits, options: Options) -> str:
+    if options.fingerprint:
+        return "fingerprints do not tell when a state was found"
+    if limits.depth is not None:
+        return "a limit of steps was asked for, and some are taken in passing"
+    return refusal(engine.program)
+
+
+def _closed(found: Exploration) -> None:
+    assert isinstance(found.visited, Visited)
+    found.visited.close()
 
 
 def _less(limits: Limits, found: Exploration) -> Limits:

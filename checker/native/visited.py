@@ -79,6 +79,10 @@ class Visited:
         assert self.engine.reduction is not None
         return self.engine.reduction.open(*self.seen[level])
 
+    def close(self) -> None:
+        """Give the memory back. Nothing can be asked afterwards."""
+        self.space.close()
+
     # -- liveness
 
     def staying(self, prop: int) -> Staying:
