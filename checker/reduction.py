@@ -191,18 +191,29 @@ def refusal(program: Program) -> str:
         if (ex.reads(observed.hit) | ex.reads(observed.premise)) & spent:
             return f"{observed.property.name} counts faults"
     for footprint in footprints.all:
-        for literal in footprint.literals:
-            counts = ex.reads(literal) & spent
-            if counts and not (
-                literal.op == "lt" and literal.args[1].op == "const" and ex.reads(literal) <= spent
-            ):
-                return f"{footprint.command.action.name} asks how many faults there were"
+        if any(ex.reads(literal) & spent for literal in _other_literals(footprint, spent)):
+            return f"{footprint.command.action.name} asks how many faults there were"
         for effect in footprint.command.effects:
-            if (ex.reads(effect.value) | ex.reads(effect.index)) & spent and not spent.issuperset(
-                effect.cells()
-            ):
+            own = spent.issuperset(effect.cells())
+            if own and footprint.command.action.info.fault is None:
+                return f"{footprint.command.action.name} counts faults, and is none"
+            if not own and (ex.reads(effect.value) | ex.reads(effect.index)) & spent:
                 return f"{footprint.command.action.name} asks how many faults there were"
     return ""
+
+
+def _other_literals(footprint: Footprint, spent: frozenset[int]) -> list[Expr]:
+    """The literals of a command that are not the limits of a fault: that the sum of some counts is less than a number.
+    Once such a literal is false, it stays so."""
+    if footprint.command.action.info.fault is None:
+        return list(footprint.literals)
+    return [each for each in footprint.literals if not (each.op == "lt" and _is_sum(each.args[0], spent))]
+
+
+def _is_sum(term: Expr, spent: frozenset[int]) -> bool:
+    if term.op == "cell":
+        return term.args[0].base + term.args[1] in spent
+    return term.op == "const" or (term.op == "add" and all(_is_sum(part, spent) for part in term.args))
 
 
 def _meet(one: Footprint, other: Footprint) -> bool:

@@ -91,7 +91,8 @@ class Checkpoint:
         if resume and not self.file.exists():
             raise BadCheckpoint(f"{folder}: no search is kept there")
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self.states, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._file = os.open(self.states, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.saved = self._load() if resume else None
@@ -104,7 +105,7 @@ class Checkpoint:
         for left in folder.glob(f".{MANIFEST}.*"):  # by a process that was killed while it wrote
             left.unlink(missing_ok=True)
         if not resume:
-            os.ftruncate(self._lock, 0)
+            os.ftruncate(self._file, 0)
 
     def save(self, saved: Saved) -> None:
         """Keep a search. Its states must be on disk already. Raises OSError, and what was kept before is still
@@ -120,10 +121,10 @@ class Checkpoint:
             numbers = {field.name: found[field.name] for field in fields(Saved)}
             numbers["hits"] = {int(i): steps for i, steps in found["hits"].items()}
             saved = Saved(**numbers)
-            whole = os.pread(self._lock, self.size, 0) == b"".join(
+            whole = os.pread(self._file, self.size, 0) == b"".join(
                 w.to_bytes(8, "little") for w in self._initial
             )
-            whole &= os.fstat(self._lock).st_size >= saved.states * self.size
+            whole &= os.fstat(self._file).st_size >= saved.states * self.size
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BadCheckpoint(f"{self.file}: damaged, or no search of eoscheck") from None
         self._compare(kept)
@@ -151,6 +152,7 @@ class Checkpoint:
 
     def close(self) -> None:
         """Let others use it."""
+        os.close(self._file)
         os.close(self._lock)
 
 

@@ -188,7 +188,7 @@ class _Loops:
             later.store(f.number(0), i)
         at, out = f.variable(records), f.variable(end_)
         with f.repeat(lambda: at.get().number() < end_.number()):
-            tag = at.get().load("i64", self.words + 1)
+            tag = at.get().at(self.words + 1, "i64").load_atomic()
             with f.when((tag & (FAULT | OLD)) == 0):
                 later.store(f.number(1), (tag >> SOURCE) - source)
             at.set(at.get().at(self.record, "i64"))

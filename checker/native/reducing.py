@@ -7,10 +7,13 @@ sought once more as it is, for a shortest counterexample.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection
 from dataclasses import replace
 
+from eoscheck.checker.counterexample import Defect
 from eoscheck.checker.covering import taken
-from eoscheck.checker.native.checkpoint import is_reduced
+from eoscheck.checker.native.checkpoint import BadCheckpoint, is_reduced
 from eoscheck.checker.native.engine import Native
 from eoscheck.checker.native.search import Options, explore_natively
 from eoscheck.checker.native.visited import Visited
@@ -25,11 +28,13 @@ def explore_reducing(
     engine: Native, limits: Limits, report: Report | None, options: Options, first: int = FIRST
 ) -> Searched:
     """Search all reachable states, or as many as it takes to know what all of them would say."""
-    most, kept = limits.states, options.checkpoint
+    most, kept, began = limits.states, options.checkpoint, time.monotonic()
     reduced = options.resume and kept is not None and is_reduced(kept)
     if not options.reduce or (most is not None and most <= first and not reduced):
         return Searched(explore_natively(engine, limits, report, options))
     why = _refusal(engine, limits, options)
+    if why and reduced:
+        raise BadCheckpoint(f"{kept}: that search is reduced, which this one cannot be: {why}")
     if why:
         found = explore_natively(engine, limits, report, options)
         return Searched(found, notes=(f"not reduced: {why}",) if found.states > first else ())
@@ -40,25 +45,45 @@ def explore_reducing(
             return Searched(begun)
         if not begun.hits:
             _closed(begun)
-        limits, options = _less(limits, begun), replace(options, resume=False, over=True)
-    found = explore_natively(Native(engine.program, Reduction(engine.program)), limits, report, options)
+        options = replace(options, resume=False, over=True)
+    try:
+        less = Native(engine.program, Reduction(engine.program))
+        found = explore_natively(less, _left(limits, began), report, options)
+    except KeyboardInterrupt:
+        if begun is None:
+            raise
+        begun.stopped = "interrupted"
+        return Searched(begun)
     found.reduced = True
-    limits = _less(limits, found)
     sources: dict[int, Exploration] = {}
     if begun is not None:
+        found.seconds += begun.seconds
         _join(found, begun)
         sources = dict.fromkeys(begun.hits, begun)
     missing = found.hits.keys() - sources.keys()
-    notes: tuple[str, ...] = ()
     if missing and found.stopped != "interrupted":
-        rest = replace(options, checkpoint=None, resume=False, over=False)
-        again = explore_natively(engine, limits, report, rest, until=missing)
-        sources.update(dict.fromkeys(missing & again.hits.keys(), again))
-        missing = missing - again.hits.keys()
-    if missing:
-        names = ", ".join(engine.model.properties[i].name for i in sorted(missing))
-        notes = (f"not known to be the shortest, since that takes a search without reduction: {names}",)
-    return Searched(found, sources, notes)
+        again = _sought(engine, _left(limits, began), report, options, missing)
+        if again is not None:
+            _join(found, again)
+            sources = {**dict.fromkeys(again.hits, again), **sources}
+    missing = found.hits.keys() - sources.keys()
+    names = ", ".join(engine.model.properties[i].name for i in sorted(missing))
+    note = f"not known to be the shortest, since that takes a search without reduction: {names}"
+    return Searched(found, sources, (note,) if missing else ())
+
+
+def _sought(
+    engine: Native, limits: Limits, report: Report | None, options: Options, wanted: Collection[int]
+) -> Exploration | None:
+    """A search as it is, for properties that are known to be hit somewhere; None if Ctrl-C came before it began."""
+    options = replace(options, checkpoint=None, resume=False, over=False)
+    try:
+        found = explore_natively(engine, limits, report, options, until=wanted)
+    except KeyboardInterrupt:
+        return None
+    if found.stopped is None and not found.hits.keys() >= set(wanted):
+        raise Defect("a reduced search has found what is not there")
+    return found
 
 
 def _refusal(engine: Native, limits: Limits, options: Options) -> str:
@@ -74,20 +99,30 @@ def _closed(found: Exploration) -> None:
     found.visited.close()
 
 
-def _less(limits: Limits, found: Exploration) -> Limits:
-    """The limits that are left behind a search."""
-    seconds = None if limits.seconds is None else max(limits.seconds - found.seconds, 0.0)
-    return replace(limits, seconds=seconds)
+def _left(limits: Limits, began: float) -> Limits:
+    """What is left of the limits, of a search that began then."""
+    if limits.seconds is None:
+        return limits
+    return replace(limits, seconds=max(limits.seconds - (time.monotonic() - began), 0.0))
 
 
-def _join(found: Exploration, begun: Exploration) -> None:
-    """What the search that was begun before has seen is true as well."""
-    for prop, steps in begun.hits.items():
+def _join(found: Exploration, other: Exploration) -> None:
+    """What a search without reduction has seen is true as well. Raises Defect where one that is reduced and complete
+    has not seen it."""
+    new = {
+        "hit": other.hits.keys() - found.hits.keys(),
+        "premise": other.premises & ~found.premises,
+        "cut": other.cut.keys() - found.cut.keys(),
+        "action": [n for n, m in zip(other.fired, found.fired, strict=True) if n and not m],
+    }
+    missed = [what for what, some in new.items() if some]
+    if missed and found.stopped is None:
+        raise Defect(f"a reduced search has missed a {missed[0]}; --no-reduction searches without")
+    for prop, steps in other.hits.items():
         found.hits.setdefault(prop, steps)
-    found.premises |= begun.premises
-    found.cut |= begun.cut
-    found.fired = [now or before for now, before in zip(found.fired, begun.fired, strict=True)]
-    found.seconds += begun.seconds
+    found.premises |= other.premises
+    found.cut |= other.cut
+    found.fired = [mine or its for mine, its in zip(found.fired, other.fired, strict=True)]
 
 
 def way_in_reduced(found: Exploration, prop: int) -> list[int]:

@@ -183,8 +183,9 @@ class Search:
         """Expand the present level; gives the limit that was reached, or None."""
         context, space = self.space.context, self.space
         level = self.found.depth - 1
-        del self.visited.seen[level:]
-        self.visited.seen.append((sorted(self.found.hits), self.found.premises))
+        del self.visited.seen[level + 1 :]
+        if len(self.visited.seen) == level:  # else the level was begun by a process before this one
+            self.visited.seen.append((sorted(self.found.hits), self.found.premises))
         self.visited.look_for(level)
         while True:
             self._work()

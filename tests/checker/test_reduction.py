@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 from eoscheck.checker import expressions as ex
 from eoscheck.checker.commands import Program
+from eoscheck.checker.counterexample import Defect
 from eoscheck.checker.covering import taken
 from eoscheck.checker.engine import Interpreter
 from eoscheck.checker.native.engine import Native
@@ -284,3 +285,18 @@ class TestWhenASearchIsReduced:
         prop = next(iter(searched.found.hits.keys() - searched.sources.keys()))
         end = walked(engine.model, way_in_reduced(searched.found, prop))
         assert engine.hits(end, 1 << prop)
+
+    def test_a_reduced_search_that_has_missed_something_is_a_defect(self, engine: Native) -> None:
+        real = explore_natively
+
+        def blind(engine: Native, limits: Limits, *rest: Any, **named: Any) -> Exploration:
+            found = real(engine, limits, *rest, **named)
+            if engine.reduction is not None:
+                found.premises = 0
+            return found
+
+        with (
+            patch("eoscheck.checker.native.reducing.explore_natively", blind),
+            pytest.raises(Defect, match="a reduced search has missed a premise"),
+        ):
+            explore_reducing(engine, Limits(), None, Options(), first=5)

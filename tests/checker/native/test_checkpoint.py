@@ -147,7 +147,7 @@ class TestReduced:
         found = self.search(tmp_path, engine, resume=True).found
         assert attempt and found.reduced and found.hits.keys() == whole.hits.keys()
         assert (found.states, found.transitions) == (whole.states, whole.transitions)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["search.json", "states-reduced"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "search.json", "states-reduced"]
 
     def test_a_limit_ends_what_was_begun_and_it_goes_on(self, tmp_path: Path, engine: Native) -> None:
         begun = self.search(tmp_path, engine, Limits(states=1_000)).found
