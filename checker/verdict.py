@@ -56,7 +56,8 @@ class PropertyVerdict:
 
 @dataclass(frozen=True)
 class Cut:
-    """A transition that a range or capacity cut off, and how often it was met."""
+    """A transition that a range or capacity cut off, and how often it was met: in a search that is reduced, perhaps
+    several times in one state."""
 
     transition: str
     count: int
@@ -212,7 +213,8 @@ def unfinished(found: Exploration) -> str:
     }
     if found.stopped:
         return why.get(found.stopped, f"stopped: {found.stopped}")
-    return f"{sum(found.cut.values()):,} transitions were cut"
+    number = "some" if found.reduced else f"{sum(found.cut.values()):,}"
+    return f"{number} transitions were cut"
 
 
 def unseen(found: Exploration) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from eoscheck.checker.checking import Checked
 from eoscheck.checker.counterexample import Trace
-from eoscheck.checker.verdict import PropertyVerdict, Result
+from eoscheck.checker.verdict import Cut, PropertyVerdict, Result
 from eoscheck.gen.screen import Style, glued, paint, printable
 from eoscheck.gen.story import claim, ending, labelled, story
 from rich.console import RenderableType
@@ -155,11 +155,15 @@ def _remarks(result: Result, style: Style) -> RenderableType:
         )
     elif result.never_fired:
         rows.append(("never fired" if result.complete else "not fired", _by_component(result.never_fired)))
-    rows += [("cut", f"{cut.transition} ({cut.count:,} times)") for cut in result.cut]
+    rows += [("cut", _cut(cut, result)) for cut in result.cut]
     if style.verbose:
         rows += [("taken", f"{n:,} times {name}") for name, n in result.actions.items() if n]
     rows += [("note", note) for note in result.notes if style.verbose or "ignored, since" not in note]
     return labelled(rows)
+
+
+def _cut(cut: Cut, result: Result) -> str:
+    return cut.transition if result.reduction else f"{cut.transition} ({cut.count:,} times)"
 
 
 def _by_component(names: Iterable[str]) -> str:

@@ -25,9 +25,13 @@ FIRST = 10_000_000
 
 
 def explore_reducing(
-    engine: Native, limits: Limits, report: Report | None, options: Options, first: int = FIRST
+    engine: Native, limits: Limits, report: Report | None, options: Options, first: int | None = None
 ) -> Searched:
-    """Search all reachable states, or as many as it takes to know what all of them would say."""
+    """Search all reachable states, or as many as it takes to know what all of them would say.
+
+    first   how many are searched before a search is reduced; None: FIRST
+    """
+    first = FIRST if first is None else first
     most, kept, began = limits.states, options.checkpoint, time.monotonic()
     reduced = options.resume and kept is not None and is_reduced(kept)
     if not options.reduce or (most is not None and most <= first and not reduced):

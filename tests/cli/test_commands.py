@@ -345,6 +345,23 @@ class TestLongRuns:
         distinct, generated = data["states"], data["transitions"] + 1
         assert data["missed"] == distinct * (generated - distinct) / 2**64
 
+    def test_a_large_search_is_reduced_and_says_so(
+        self, write: Write, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("eoscheck.checker.native.reducing.FIRST", 20)
+        spec = write("a", "records: 8", "lost: 4")
+        assert run(["explore", spec]) == 1
+        assert "partial order reduced" in " ".join(capsys.readouterr().out.split())
+        seen = []
+        for more in ([], ["--no-reduction"]):
+            run(["explore", spec, "--json", *more])
+            seen.append(json.loads(capsys.readouterr().out))
+        less, whole = seen
+        assert (less["reduction"], whole["reduction"]) == ("partial order", None)
+        assert less["never_fired"] == whole["never_fired"]
+        for one, other in zip(less["properties"], whole["properties"], strict=True):
+            assert {**one, "reason": ""} == {**other, "reason": ""}
+
     def test_the_packing_is_printed(self, write: Write, capsys: Capture):
         assert run(["explore", write("a", "lost: 1"), "--packing"]) == 0
         first, *cells = capsys.readouterr().out.splitlines()
