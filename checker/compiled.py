@@ -42,16 +42,9 @@ class _Writer:
     def term(self, expr: Expr, scope: dict[Expr, str], indent: str) -> str:
         """A Python expression for `expr`; lines that it needs first are written at `indent`."""
         written: dict[Expr, str] = {}
-        todo = [expr]
-        while todo:
-            term = todo[-1]
-            missing = [c for c in ex.children(term) if c not in scope and c not in written]
-            if term in scope or term in written or not missing:
-                todo.pop()
-                if term not in scope and term not in written:
-                    written[term] = self._name(term, ChainMap(scope, written), scope, indent)
-            else:
-                todo += missing[::-1]
+        known = ChainMap(scope, written)
+        for term in ex.inside_out(expr, known):
+            written[term] = self._name(term, known, scope, indent)
         return scope.get(expr) or written[expr]
 
     def _name(self, expr: Expr, known: Mapping[Expr, str], scope: dict[Expr, str], indent: str) -> str:

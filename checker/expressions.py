@@ -20,7 +20,7 @@ from __future__ import annotations
 import enum
 import itertools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from eoscheck.model.domains import Region
@@ -230,6 +230,21 @@ def ite(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The terms that a term is made of."""
     return tuple(a for a in expr.args if isinstance(a, Expr))
+
+
+def inside_out(expr: Expr, done: Container[Expr]) -> Iterator[Expr]:
+    """The terms that a term is made of, and itself, each behind what it is made of. Those that are `done` are left out;
+    what is given must be done before the next one is asked for."""
+    todo = [expr]
+    while todo:
+        term = todo[-1]
+        missing = [c for c in children(term) if c not in done]
+        if term in done or not missing:
+            todo.pop()
+            if term not in done:
+                yield term
+        else:
+            todo += missing[::-1]
 
 
 def reads(expr: Expr) -> frozenset[int]:

@@ -186,13 +186,15 @@ def _verdict(
     if prop.kind == "sometimes":
         if hit:
             return "holds", ""
+        if found.complete and found.missed is not None:
+            return "undecided", fingerprinted(found.missed)
         return ("violated", "never reached") if found.complete else ("undecided", unfinished(found))
     if hit or number in lassos:
         return "violated", ""
     if not found.complete:
         return "undecided", unfinished(found)
-    if prop.kind in KINDS and found.missed is not None:
-        return "undecided", unseen(found)
+    if found.missed is not None:
+        return "undecided", unseen(found) if prop.kind in KINDS else fingerprinted(found.missed)
     if not found.premises >> number & 1:
         return "vacuous", "its premise was never met"
     if prop.kind == "at-rest" and not found.at_rest:
@@ -215,6 +217,11 @@ def unfinished(found: Exploration) -> str:
         return why.get(found.stopped, f"stopped: {found.stopped}")
     number = "some" if found.reduced else f"{sum(found.cut.values()):,}"
     return f"{number} transitions were cut"
+
+
+def fingerprinted(missed: float) -> str:
+    """Why a search by fingerprints that has found nothing does not say "holds"."""
+    return f"nothing found, and a state was missed with probability {missed:.1e}"
 
 
 def unseen(found: Exploration) -> str:

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -191,24 +190,8 @@ class _Numbers:
         self._of: dict[Expr, int] = {}
 
     def __call__(self, term: Expr) -> int:
-        for each in _inside_out(term):
-            if each not in self._of:
-                args = (self._of[a] if isinstance(a, Expr) else getattr(a, "name", a) for a in each.args)
-                key = (each.op, each.lo, each.hi, *args)
-                self._of[each] = self.known.setdefault(key, len(self.known))
+        for each in ex.inside_out(term, self._of):
+            args = (self._of[a] if isinstance(a, Expr) else getattr(a, "name", a) for a in each.args)
+            key = (each.op, each.lo, each.hi, *args)
+            self._of[each] = self.known.setdefault(key, len(self.known))
         return self._of[term]
-
-
-def _inside_out(root: Expr) -> Iterator[Expr]:
-    """Every term that one is made of, before what is made of it."""
-    todo, seen = [root], set[Expr]()
-    while todo:
-        term = todo[-1]
-        missing = [child for child in ex.children(term) if child not in seen]
-        if term in seen or not missing:
-            todo.pop()
-            if term not in seen:
-                seen.add(term)
-                yield term
-        else:
-            todo += missing

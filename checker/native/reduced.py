@@ -126,7 +126,7 @@ class Reduced:
         with f.repeat(lambda: waiting.get() > 0):
             waiting.set(waiting.get() - 1)
             at = todo.load("i64", waiting.get())
-            moves = (moving.load("i64", at >> 6) >> (at & 63) & 1) != 0
+            moves = self._has(moving, at)
             enabled, disabled, asked, observer, behind = (f.label() for _ in range(5))
             f.branch(moves, enabled, asked)
             f.begin(asked)
@@ -166,6 +166,10 @@ class Reduced:
             f.begin(behind)
         f.ret(f.number(1))
         return f
+
+    def _has(self, row: Value, number: Value) -> Value:
+        """Is a number in a set?"""
+        return (row.load("i64", number >> 6) >> (number & 63) & 1) != 0
 
     def _add(self, f: Function, row: Value, number: Value) -> None:
         """Put a number into a set."""
@@ -280,7 +284,7 @@ class Reduced:
         at, out = f.variable(begin), f.variable(first)
         with f.repeat(lambda: at.get().number() < end.number()):
             number = at.get().load("i64", self.words + 1) & COMMAND
-            with f.when((chosen.load("i64", number >> 6) >> (number & 63) & 1) != 0):
+            with f.when(self._has(chosen, number)):
                 for k in range(self.record):
                     out.get().store(at.get().load("i64", k), k)
                 fired.bump(1, "i64", number)

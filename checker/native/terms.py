@@ -25,16 +25,8 @@ class Terms:
 
     def value(self, expr: Expr, scope: Scope) -> Value:
         """The value of a term: i1 for conditions, i32 for numbers. What it needs is computed here."""
-        todo = [expr]
-        while todo:
-            term = todo[-1]
-            missing = [c for c in ex.children(term) if c not in scope]
-            if term in scope or not missing:
-                todo.pop()
-                if term not in scope:
-                    scope[term] = self._write(term, scope)
-            else:
-                todo += missing[::-1]
+        for term in ex.inside_out(expr, scope):
+            scope[term] = self._write(term, scope)
         return scope[expr]
 
     def _write(self, expr: Expr, scope: Scope) -> Value:

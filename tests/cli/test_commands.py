@@ -345,6 +345,19 @@ class TestLongRuns:
         distinct, generated = data["states"], data["transitions"] + 1
         assert data["missed"] == distinct * (generated - distinct) / 2**64
 
+    def test_fingerprints_never_say_holds_of_what_was_not_found(self, write: Write, capsys: Capture):
+        spec = write("a", "lost: 0")
+        assert run(["explore", spec, "--json"]) == 0
+        capsys.readouterr()
+        assert run(["explore", spec, "--json", "--fingerprint"]) == 3
+        data = json.loads(capsys.readouterr().out)
+        rows = {row["name"]: (row["verdict"], row["reason"]) for row in data["properties"]}
+        assert rows.pop("all-sent") == ("holds", "")  # it was met: that needs no other state
+        assert {verdict for verdict, _ in rows.values()} == {"undecided"}
+        assert all(
+            reason.startswith("nothing found, and a state was missed with") for _, reason in rows.values()
+        )
+
     def test_a_large_search_is_reduced_and_says_so(
         self, write: Write, capsys: Capture, monkeypatch: pytest.MonkeyPatch
     ):
