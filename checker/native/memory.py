@@ -52,6 +52,12 @@ class Room:
         if self.file is not None and upto >= PAGE and hasattr(mmap, "MADV_DONTNEED"):
             _libc.madvise(self.address, upto // PAGE * PAGE, mmap.MADV_DONTNEED)
 
+    def drop(self, begin: int) -> None:
+        """What lies behind the first bytes is of no use any more, and takes no memory."""
+        begin = -(-begin // PAGE) * PAGE
+        if hasattr(mmap, "MADV_DONTNEED") and begin < self.size:
+            _libc.madvise(self.address + begin, self.size - begin, mmap.MADV_DONTNEED)
+
     def close(self) -> None:
         """Give the addresses back. Nothing may be touched afterwards."""
         if self._begin:

@@ -1,8 +1,9 @@
-"""A search that reduces once there is reason to: where states are few, reducing costs more than it spares.
+"""A search that reduces once there is reason to: a state that is kept costs several times what it costs a plain search,
+so reducing spares memory, not time.
 
-The first states are searched as they are. What is small ends there, with shortest counterexamples and figures that are
-those of the whole state space. Where there are more, a search that is reduced begins, and what it finds violated is
-sought once more as it is, for a shortest counterexample.
+States are searched as they are. What fits ends there, with shortest counterexamples and figures that are those of the
+whole state space. Where the memory is full, a search that is reduced begins, and what it finds violated is sought once
+more as it is, for a shortest counterexample.
 """
 
 from __future__ import annotations
@@ -20,35 +21,33 @@ from eoscheck.checker.native.visited import Visited
 from eoscheck.checker.reduction import LONGEST, Reduction, refusal
 from eoscheck.checker.search import Exploration, Limits, Report, Searched
 
-FIRST = 10_000_000
-"""States that are searched before a search is reduced."""
-
 
 def explore_reducing(
     engine: Native, limits: Limits, report: Report | None, options: Options, first: int | None = None
 ) -> Searched:
     """Search all reachable states, or as many as it takes to know what all of them would say.
 
-    first   how many are searched before a search is reduced; None: FIRST
+    first   how many are searched before a search is reduced; None: as many as memory holds
     """
-    first = FIRST if first is None else first
-    most, kept, began = limits.states, options.checkpoint, time.monotonic()
+    kept, began = options.checkpoint, time.monotonic()
     reduced = options.resume and kept is not None and is_reduced(kept)
-    if not options.reduce or (most is not None and most <= first and not reduced):
+    if not options.reduce:
         return Searched(explore_natively(engine, limits, report, options))
     why = _refusal(engine, limits, options)
     if why and reduced:
         raise BadCheckpoint(f"{kept}: that search is reduced, which this one cannot be: {why}")
     if why:
         found = explore_natively(engine, limits, report, options)
-        return Searched(found, notes=(f"not reduced: {why}",) if found.states > first else ())
+        large = found.stopped == "memory" or (first is not None and found.states > first)
+        return Searched(found, notes=(f"not reduced: {why}",) if large else ())
     begun: Exploration | None = None
     if not reduced:
-        begun = explore_natively(engine, replace(limits, states=first), report, options)
-        if begun.stopped != "states":
+        few = first is not None and (limits.states is None or first < limits.states)
+        begun = explore_natively(engine, replace(limits, states=first) if few else limits, report, options)
+        full = begun.stopped == "memory" and begun.states > 0
+        if not full and not (few and begun.stopped == "states"):
             return Searched(begun)
-        if not begun.hits:
-            _closed(begun)
+        _make_room(begun)
         options = replace(options, resume=False, over=True)
     try:
         less = Native(engine.program, Reduction(engine.program))
@@ -98,9 +97,13 @@ def _refusal(engine: Native, limits: Limits, options: Options) -> str:
     return refusal(engine.program)
 
 
-def _closed(found: Exploration) -> None:
+def _make_room(found: Exploration) -> None:
+    """Keep no more states of a search than lead to what it has hit."""
     assert isinstance(found.visited, Visited)
-    found.visited.close()
+    if found.hits:
+        found.visited.keep(max(found.hits.values()))
+    else:
+        found.visited.close()
 
 
 def _left(limits: Limits, began: float) -> Limits:

@@ -208,6 +208,11 @@ class Space:
             if resident_mb() + more / 2**20 > self.limit:
                 raise MemoryError
 
+    def keep(self, states: int) -> None:
+        """Have no memory but for the first states. They can be read, not found."""
+        self.table.close()
+        self.store.room.drop(states * self.store.size)
+
     def close(self) -> None:
         self.store.close()
         for room in (self.table, self._records, self._own):

@@ -79,6 +79,11 @@ class Visited:
         assert self.engine.reduction is not None
         return self.engine.reduction.open(*self.seen[level])
 
+    def keep(self, level: int) -> None:
+        """Give the memory back of the table, and of the states behind a level. What leads to a state of that level, or
+        of one before it, can still be asked."""
+        self.space.keep(self.levels[level + 1])
+
     def close(self) -> None:
         """Give the memory back. Nothing can be asked afterwards."""
         self.space.close()

@@ -267,6 +267,29 @@ class TestWhenASearchIsReduced:
         searched = explore_reducing(engine, Limits(states=3), None, Options(), first=5)
         assert (searched.found.states, searched.found.reduced) == (3, False)
 
+    def test_where_memory_is_full(self, engine: Native) -> None:
+        real, whole = explore_natively, explore_natively(engine, Limits())
+        late = max(whole.hits.values())
+
+        def full(engine: Native, limits: Limits, *rest: Any, **named: Any) -> Exploration:
+            if engine.reduction is not None or "until" in named:
+                return real(engine, limits, *rest, **named)
+            found = real(engine, Limits(depth=late), *rest, **named)
+            found.stopped = "memory"
+            return found
+
+        with patch("eoscheck.checker.native.reducing.explore_natively", full):
+            searched = explore_reducing(engine, Limits(), None, Options())
+        assert searched.found.reduced and searched.found.complete
+        assert searched.found.hits.keys() == whole.hits.keys()
+        for prop in whole.hits:
+            source = searched.sources[prop]
+            assert way_to_hit(engine, source, prop) == way_to_hit(engine, whole, prop)
+
+    def test_not_where_there_is_no_memory_to_begin_with(self, engine: Native) -> None:
+        searched = explore_reducing(engine, Limits(memory_mb=1), None, Options())
+        assert (searched.found.stopped, searched.found.reduced) == ("memory", False)
+
     def test_else_it_is_and_counterexamples_are_the_shortest(self, engine: Native) -> None:
         searched = explore_reducing(engine, Limits(), None, Options(), first=5)
         assert searched.found.reduced and searched.found.complete and searched.notes == ()
