@@ -82,6 +82,8 @@ class Progress:
     def _line(self, figures: Figures) -> str:
         """What fits in a line, the least of it left out first."""
         last = self.last
+        if last and figures.generated < last.generated:
+            last = None  # another search has begun
         passed = max(figures.seconds - (last.seconds if last else 0.0), 0.001)
         rate = (figures.generated - (last.generated if last else 0)) / passed
         expanded = figures.distinct - figures.queue - (last.distinct - last.queue if last else 0)
