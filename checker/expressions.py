@@ -299,6 +299,42 @@ def _value(term: Expr, state: bytes, value: Callable[[Expr], int]) -> int:
     return int(_MEANING[op](*(value(a) for a in args)))
 
 
+def support(expr: Expr, state: bytes) -> frozenset[int]:
+    """Variables that decide what the value of a term is in a state: while they stay as they are, it does. Of the parts
+    that would do alone (of a conjunction that is false, a disjunction that is true), one with the fewest variables is
+    taken."""
+    values: dict[Expr, int] = {}
+    found: dict[Expr, frozenset[int]] = {}
+
+    def value(term: Expr) -> int:
+        if term not in values:
+            values[term] = _value(term, state, value)
+        return values[term]
+
+    def deciding(term: Expr) -> frozenset[int]:
+        if term not in found:
+            found[term] = frozenset().union(*_deciding(term))
+        return found[term]
+
+    def _deciding(term: Expr) -> Iterator[frozenset[int]]:
+        op, args = term.op, term.args
+        if op == "cell":
+            yield frozenset((args[0].base + args[1],))
+        elif op == "select":
+            yield deciding(args[1])
+            if 0 <= (index := value(args[1])) < args[0].count:
+                yield frozenset((args[0].base + index,))
+        elif op == "ite":
+            yield deciding(args[0])
+            yield deciding(args[1 if value(args[0]) else 2])
+        elif op in ("and", "or") and value(term) == (op == "or"):
+            yield min((deciding(part) for part in args if value(part) == (op == "or")), key=len)
+        else:
+            yield from map(deciding, children(term))
+
+    return deciding(expr)
+
+
 _MEANING: dict[str, Callable[..., int]] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "eq": operator.eq, "lt": operator.lt,
     "not": operator.not_,

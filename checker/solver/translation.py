@@ -16,6 +16,7 @@ from eoscheck.checker import expressions as ex
 from eoscheck.checker.commands import GuardedCommand, Program
 from eoscheck.checker.dispatch import moves
 from eoscheck.checker.expressions import Expr
+from eoscheck.checker.footprints import members
 
 Term = Any
 """A term of Z3, which has no types of its own."""
@@ -123,8 +124,8 @@ _MEANING: dict[str, Callable[..., Term]] = {
     "mul": lambda a, b: a * b,
     "eq": lambda a, b: a == b,
     "lt": lambda a, b: a < b,
-    "and": lambda *parts: z3.And(*parts),
-    "or": lambda *parts: z3.Or(*parts),
+    "and": lambda *parts: all_of(parts),
+    "or": lambda *parts: any_of(parts),
     "not": z3.Not,
     "ite": z3.If,
 }
@@ -157,6 +158,16 @@ class Translation:
         """What a variable is compared with."""
         return z3.BoolVal(bool(code)) if self.booleans[cell] else self.numbers.number(code)
 
+    def among(self, state: State, cell: int, mask: int) -> Term:
+        """That a variable has one of some values."""
+        domain, symbol = self.names[cell][1].domain, state.cells[cell]
+        if self.booleans[cell]:
+            return symbol if mask >> 1 else z3.Not(symbol)
+        all_ = (1 << domain.hi + 1) - (1 << domain.lo)
+        if 2 * mask.bit_count() > all_.bit_count():
+            return z3.Not(any_of(symbol == self.value(cell, code) for code in members(all_ & ~mask)))
+        return any_of(symbol == self.value(cell, code) for code in members(mask))
+
     def known(self, state: bytes) -> State:
         """A state that is known."""
         return State(self.numbers, [self.value(i, code) for i, code in enumerate(state)])
@@ -177,7 +188,7 @@ class Translation:
 
     def enabled(self, command: GuardedCommand, state: State) -> Term:
         """That the guards of a command hold."""
-        return z3.And(*map(state.term, command.guards))
+        return all_of(map(state.term, command.guards))
 
     def after(self, command: GuardedCommand, state: State) -> State:
         """The state that a command leads to, given that it is enabled: terms over the state before."""
@@ -199,12 +210,12 @@ class Translation:
         if command.cut is not None or moves(command):
             return enabled
         after = self.after(command, state)
-        return z3.And(enabled, z3.Or(*(after.cells[c] != state.cells[c] for c in sorted(command.writes))))
+        return z3.And(enabled, any_of(after.cells[c] != state.cells[c] for c in sorted(command.writes)))
 
     def resting(self, state: State) -> Term:
         """That nothing but a fault can happen."""
         own = (c for c in self.program.commands if c.action.info.fault is None)
-        return z3.And(*(z3.Not(self.moving(command, state)) for command in own))
+        return all_of(z3.Not(self.moving(command, state)) for command in own)
 
     def hit(self, number: int, state: State) -> Term:
         """That a property is violated, or its goal met."""
@@ -229,5 +240,19 @@ class Translation:
 
 def any_of(terms: Iterable[Term]) -> Term:
     """A disjunction, of none as well."""
-    parts = list(terms)
-    return z3.Or(*parts) if parts else z3.BoolVal(False)
+    return _joined(z3.Z3_mk_or, list(terms), False)
+
+
+def all_of(terms: Iterable[Term]) -> Term:
+    """A conjunction, of none as well."""
+    return _joined(z3.Z3_mk_and, list(terms), True)
+
+
+def _joined(make: Callable[..., Any], parts: list[Term], unit: bool) -> Term:
+    """What z3.Or and z3.And make of truth values. Those ask each part for its sort, over and over, which takes most of
+    the time where there are thousands of clauses."""
+    if len(parts) < 2:
+        return parts[0] if parts else z3.BoolVal(unit)
+    context = parts[0].ctx
+    row = (z3.Ast * len(parts))(*(part.ast for part in parts))
+    return z3.BoolRef(make(context.ref(), len(parts), row), context)
