@@ -23,6 +23,7 @@ from eoscheck.cli.output import silence
 COMMANDS = {
     "explore": "Walk every interleaving and every crash point of one pipeline.",
     "check": "Explore many specs and compare each with what it expects.",
+    "prove": "Prove it for any number of steps, with Z3; or check such a proof.",
     "simulate": "Take seeded random walks through a pipeline too large to explore.",
     "show": "Show a trace.",
     "replay": "Replay traces on a real Kafka.",
@@ -130,11 +131,12 @@ def _by_kind(error: Exception) -> int:
     from eoscheck.checker.counterexample import BadTrace, Defect
     from eoscheck.checker.native.checkpoint import BadCheckpoint
     from eoscheck.checker.prepare import UnknownProperty
+    from eoscheck.checker.solver.proof import BadProof
     from eoscheck.checker.symbols import TraceError
     from eoscheck.checker.userproperties import BadProperties
     from eoscheck.model.source import SpecError
 
-    if isinstance(error, SpecError | BadTrace | BadProperties | UnknownProperty | BadCheckpoint):
+    if isinstance(error, SpecError | BadTrace | BadProperties | UnknownProperty | BadCheckpoint | BadProof):
         return _complain(str(error), 2)
     if isinstance(error, OSError) and error.filename:
         return _complain(f"{error.filename}: {error.strerror}", 2)

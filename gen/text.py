@@ -7,6 +7,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from eoscheck.checker.checking import Checked
 from eoscheck.checker.counterexample import Trace
@@ -52,7 +53,7 @@ def result_text(
     """
     parts: list[RenderableType] = []
     if not style.quiet:
-        parts += [*_head(result), _bounds(result), _figures(result), Text()]
+        parts += [*_head(result), bounds_line(result.bounds), _figures(result), Text()]
     parts += [_rows(result)] if result.properties else [Text("  no property was asked for", "yellow")]
     if not style.quiet:
         parts += [Text(), _remarks(result, style)]
@@ -87,8 +88,8 @@ def _head(result: Result) -> list[RenderableType]:
     return [Text(printable(result.title), "bold"), Text.assemble(f"  {printable(result.spec)}   ", state)]
 
 
-def _bounds(result: Result) -> RenderableType:
-    bounds = result.bounds
+def bounds_line(bounds: Mapping[str, Any]) -> RenderableType:
+    """What a result holds within (`verdict.bounds`)."""
     budgets = [glued(f"{name} <= {budget}") for name, budget in bounds["faults"].items()]
     in_all = "" if bounds["faults_in_all"] is None else glued(f" ({bounds['faults_in_all']} in all)")
     pairs = [

@@ -149,11 +149,11 @@ class Induction:
         if not concerned:
             return
         for state in self.obligations.leaving(command, concerned):
-            after = _after(command, state)
-            broken = [lemma for lemma in concerned if not lemma.holds(after)]
+            reached = after(command, state)
+            broken = [lemma for lemma in concerned if not lemma.holds(reached)]
             if not broken:
                 raise Defect(f"Z3 and the interpreter disagree about {command.action.name}")
-            reasons = (self._why_broken(command, lemma, state, after) for lemma in broken)
+            reasons = (self._why_broken(command, lemma, state) for lemma in broken)
             self._exclude(state, min(reasons, key=len))
 
     def _exclude(self, state: bytes, reasons: Collection[int]) -> None:
@@ -181,9 +181,7 @@ class Induction:
                 found |= _why_not(command, state, found)
         return found
 
-    def _why_broken(
-        self, command: GuardedCommand, lemma: Lemma, state: bytes, after: bytes
-    ) -> frozenset[int]:
+    def _why_broken(self, command: GuardedCommand, lemma: Lemma, state: bytes) -> frozenset[int]:
         """Variables for which a command leads from a state to one where a lemma does not hold."""
         found = _supports(command.guards, state) | (lemma.cells - command.writes)
         for effect in command.effects:
@@ -201,7 +199,7 @@ def _supports(terms: Collection[ex.Expr], state: bytes) -> frozenset[int]:
     return frozenset().union(*(ex.support(term, state) for term in terms))
 
 
-def _after(command: GuardedCommand, state: bytes) -> bytes:
+def after(command: GuardedCommand, state: bytes) -> bytes:
     """Where an enabled command leads."""
     found = bytearray(state)
     for effect in command.effects:

@@ -1,6 +1,6 @@
 """Lemmas: what holds in every state that can be reached, each being one clause that a person can read.
 
-    enricher-1.at in {PRODUCE, END} or orders-0.log.length < 2 or not enricher-1.mine
+enricher-1.at in {PRODUCE, END} or orders-0.log.length < 2 or not enricher-1.mine
 """
 
 from __future__ import annotations

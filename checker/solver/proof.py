@@ -1,0 +1,175 @@
+"""A proof as a file ("eoscheck-proof/1"): lemmas that a person can read, and what has to be shown of them.
+
+That file is all that a check needs, beside the spec: it is traced again, and every obligation is asked of Z3 again. So a
+proof can lie beside its spec, and say when a change of the spec, or of the model, has broken it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eoscheck.checker.commands import GuardedCommand, Program
+from eoscheck.checker.solver.induction import Obligations, Watch, after
+from eoscheck.checker.solver.lemmas import BadLemma, Language, Lemma
+from eoscheck.model.language import did_you_mean
+
+FORMAT = "eoscheck-proof/1"
+
+
+class BadProof(Exception):
+    """A file that is no proof. Its text is one line: `FILE:LINE: message`."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Lemmas that prove some properties.
+
+    spec         path of the spec
+    properties   names of what is proved
+    assumes      the bounds of the spec, which it holds within
+    lemmas       as text
+    obligations  what has to be shown, in words
+    """
+
+    spec: str
+    properties: tuple[str, ...]
+    assumes: dict[str, Any]
+    lemmas: tuple[str, ...]
+    obligations: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """The content of the file."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
+
+
+def proof(
+    program: Program, spec: str, assumes: dict[str, Any], properties: Sequence[int], lemmas: Sequence[Lemma]
+) -> Proof:
+    """The proof of some properties, by number."""
+    language = Language(program.model.regions)
+    names = [program.properties[number].property.name for number in properties]
+    return Proof(
+        spec,
+        tuple(names),
+        assumes,
+        tuple(map(language.text, lemmas)),
+        tuple(o.says for o in _obligations(program, names, len(lemmas))),
+    )
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """Something that has to be shown, and why it cannot be; "" if it could."""
+
+    says: str
+    failure: str = ""
+
+
+def _obligations(program: Program, names: Sequence[str], lemmas: int) -> list[Obligation]:
+    cuts = [command for command in program.commands if command.cut is not None]
+    kept = len(program.commands) - len(cuts)
+    cut = [Obligation(f"where all lemmas hold, none of {len(cuts)} transitions is cut")] if cuts else []
+    return [
+        Obligation(f"in the initial state all of {lemmas} lemmas hold"),
+        Obligation(f"each of {kept} commands leads from where all lemmas hold to where all lemmas hold"),
+        *cut,
+        *(Obligation(f"where all lemmas hold, {name} is not violated") for name in names),
+    ]
+
+
+def check(
+    program: Program, found: Proof, path: str, until: float | None = None, watch: Watch | None = None
+) -> Iterator[Obligation]:
+    """Ask every obligation of a proof again. Raises BadProof where it speaks of what there is not, OutOfTime."""
+    language = Language(program.model.regions)
+    lemmas = [_lemma(language, text, f"{path}:1: lemma {i}") for i, text in enumerate(found.lemmas, 1)]
+    numbers = {observed.property.name: i for i, observed in enumerate(program.properties)}
+    for name in found.properties:
+        if name not in numbers:
+            hint = did_you_mean(name, numbers)
+            raise BadProof(f"{path}:1: the spec has no property {name!r}{hint}")
+    obligations = Obligations(program, until)
+    for lemma in lemmas:
+        obligations.assume(lemma)
+    failures = [_initially(program, lemmas, language), _kept(program, obligations, lemmas, language, watch)]
+    if any(command.cut is not None for command in program.commands):
+        failures.append(_cut(program, obligations))
+    for name in found.properties:
+        state = next(obligations.violating(numbers[name]), None)
+        failures.append("" if state is None else f"it is in a state that {len(lemmas)} lemmas admit")
+    said = _obligations(program, found.properties, len(lemmas))
+    yield from (Obligation(o.says, failure) for o, failure in zip(said, failures, strict=True))
+
+
+def _lemma(language: Language, text: str, where: str) -> Lemma:
+    try:
+        return language.lemma(text)
+    except BadLemma as error:
+        raise BadProof(f"{where}: {error}") from None
+
+
+def _initially(program: Program, lemmas: Sequence[Lemma], language: Language) -> str:
+    false = next((lemma for lemma in lemmas if not lemma.holds(program.model.initial)), None)
+    return "" if false is None else f"this one does not: {language.text(false)}"
+
+
+def _kept(
+    program: Program,
+    obligations: Obligations,
+    lemmas: Sequence[Lemma],
+    language: Language,
+    watch: Watch | None,
+) -> str:
+    for command in program.commands:
+        if command.cut is not None:
+            continue
+        if watch is not None:
+            watch(f"command {command.number + 1} of {len(program.commands)}", len(lemmas))
+        concerned = [lemma for lemma in lemmas if lemma.cells & command.writes]
+        state = next(obligations.leaving(command, concerned), None)
+        if state is not None:
+            return _left(command, state, concerned, language)
+    return ""
+
+
+def _left(command: GuardedCommand, state: bytes, lemmas: Sequence[Lemma], language: Language) -> str:
+    reached = after(command, state)
+    broken = next((lemma for lemma in lemmas if not lemma.holds(reached)), None)
+    lost = "a value leaves its domain" if broken is None else f"this one is lost: {language.text(broken)}"
+    return f"{command.action.name}, path {command.path}, does not; {lost}"
+
+
+def _cut(program: Program, obligations: Obligations) -> str:
+    for command in program.commands:
+        if command.cut is not None and next(obligations.cutting(command), None) is not None:
+            return f"this one can be: {command.cut}"
+    return ""
+
+
+def read(path: str | Path) -> Proof:
+    """The proof in a file. Raises BadProof."""
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise BadProof(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadProof(f"{path}:1: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+    if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+        raise BadProof(f'{path}:1: no proof: there is no "format": "{FORMAT}"')
+    wanted: dict[str, type] = {
+        "spec": str,
+        "properties": list,
+        "assumes": dict,
+        "lemmas": list,
+        "obligations": list,
+    }
+    for name, kind in wanted.items():
+        value = data.get(name)
+        if not isinstance(value, kind) or (kind is list and not all(isinstance(v, str) for v in value)):
+            what = {str: "text", dict: "an object", list: "a list of texts"}[kind]
+            raise BadProof(f"{path}:1: {name} must be {what}")
+    return Proof(**{k: tuple(data[k]) if kind is list else data[k] for k, kind in wanted.items()})
