@@ -55,7 +55,7 @@ def check_text(proof: Proof, obligations: Iterable[Obligation], style: Style) ->
     parts: list[RenderableType] = []
     if not style.quiet:
         parts += [
-            Text.assemble(f"  {printable(proof.spec)}   ", (f"{len(proof.lemmas)} lemmas", "dim")),
+            Text.assemble(f"  {printable(proof.spec)}   ", (f"lemmas {len(proof.lemmas):,}", "dim")),
             Text(),
         ]
     grid = _grid()
@@ -63,7 +63,9 @@ def check_text(proof: Proof, obligations: Iterable[Obligation], style: Style) ->
     for obligation in obligations:
         word, color = ("✗ FAILS", "bold red") if obligation.failure else ("✓ shown", "green")
         failed |= bool(obligation.failure)
-        grid.add_row(Text(word, color), printable(obligation.says), printable(obligation.failure))
+        grid.add_row(Text(word, color), printable(obligation.says), "")
+        if obligation.failure:
+            grid.add_row("", Text(printable(obligation.failure), "red"), "")
     parts.append(grid)
     end = (
         Text("  this is no proof (any more)", "bold red")

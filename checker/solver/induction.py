@@ -1,12 +1,12 @@
 """Proof by induction: lemmas that hold initially, that every command keeps, and that exclude every violation.
 
-The lemmas are learned from a complete search of the same program. Where Z3 finds a state that satisfies all lemmas known
-so far, and from which a command leads to one that does not (or in which the property is violated), that state was never
-reached; so there is a clause that holds in all reached states and not in this one, and a short one for the reasons for
-which the step could be taken. It is one more lemma. Since every lemma holds in all reached states, none has to be taken
-back, and since the reached states are themselves an inductive set, there always is a next one: the procedure ends with
-a proof, if time lasts. This is property-directed reachability (Bradley, SAT-Based Model Checking without Unrolling,
-VMCAI 2011) that asks the search, instead of Z3, what can be reached.
+The lemmas are learned from a complete search of the same program. Where Z3 finds a state that satisfies all lemmas
+known so far, and from which a command leads to one that does not (or in which the property is violated), that state
+was never reached; so there is a clause that holds in all reached states and not in this one, and a short one for the
+reasons for which the step could be taken. It is one more lemma. Since every lemma holds in all reached states, none
+has to be taken back, and since the reached states are themselves an inductive set, there always is a next one: the
+procedure ends with a proof, if time lasts. This is property-directed reachability (Bradley, SAT-Based Model Checking
+without Unrolling, VMCAI 2011) that asks the search, instead of Z3, what can be reached.
 
 What is proved does not rest on the search: the lemmas are checked by Z3 alone (`Obligations`).
 """
@@ -14,18 +14,15 @@ What is proved does not rest on the search: the lemmas are checked by Z3 alone (
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
 
 import z3  # type: ignore[import-untyped]
 from eoscheck.checker import expressions as ex
 from eoscheck.checker.commands import GuardedCommand, Program
 from eoscheck.checker.counterexample import Defect
-from eoscheck.checker.footprints import members
 from eoscheck.checker.solver.answers import answer
 from eoscheck.checker.solver.lemmas import Lemma
 from eoscheck.checker.solver.reached import Reached
 from eoscheck.checker.solver.translation import State, Term, Translation, all_of, any_of
-
 
 Watch = Callable[[str, int], None]
 """Is told what is being proved, and the number of lemmas."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from eoscheck.checker.footprints import members
 from eoscheck.model.domains import Domain, Region
+from eoscheck.model.language import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Language:
         negated = not operator and name.startswith("not ")
         name = name.removeprefix("not ") if negated else name
         if name not in self._number:
-            raise BadLemma(f"there is no variable {name!r}")
+            raise BadLemma(f"there is no variable {name!r}{did_you_mean(name, self._number)}")
         cell = self._number[name]
         domain = self.names[cell][1]
         if not operator:

@@ -1,7 +1,7 @@
 """A proof as a file ("eoscheck-proof/1"): lemmas that a person can read, and what has to be shown of them.
 
-That file is all that a check needs, beside the spec: it is traced again, and every obligation is asked of Z3 again. So a
-proof can lie beside its spec, and say when a change of the spec, or of the model, has broken it.
+That file is all that a check needs, beside the spec: it is traced again, and every obligation is asked of Z3 again.
+So a proof can lie beside its spec, and say when a change of the spec, or of the model, has broken it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from eoscheck.checker.commands import GuardedCommand, Program
 from eoscheck.checker.solver.induction import Obligations, Watch, after
 from eoscheck.checker.solver.lemmas import BadLemma, Language, Lemma
 from eoscheck.model.language import did_you_mean
+from pydantic import TypeAdapter, ValidationError
 
 FORMAT = "eoscheck-proof/1"
 
@@ -74,8 +75,8 @@ def _obligations(program: Program, names: Sequence[str], lemmas: int) -> list[Ob
     kept = len(program.commands) - len(cuts)
     cut = [Obligation(f"where all lemmas hold, none of {len(cuts)} transitions is cut")] if cuts else []
     return [
-        Obligation(f"in the initial state all of {lemmas} lemmas hold"),
-        Obligation(f"each of {kept} commands leads from where all lemmas hold to where all lemmas hold"),
+        Obligation(f"in the initial state every lemma holds, {lemmas} in all"),
+        Obligation(f"each of {kept} commands keeps every lemma, where all of them hold"),
         *cut,
         *(Obligation(f"where all lemmas hold, {name} is not violated") for name in names),
     ]
@@ -100,7 +101,7 @@ def check(
         failures.append(_cut(program, obligations))
     for name in found.properties:
         state = next(obligations.violating(numbers[name]), None)
-        failures.append("" if state is None else f"it is in a state that {len(lemmas)} lemmas admit")
+        failures.append("" if state is None else "it is, in a state that they admit")
     said = _obligations(program, found.properties, len(lemmas))
     yield from (Obligation(o.says, failure) for o, failure in zip(said, failures, strict=True))
 
@@ -114,7 +115,7 @@ def _lemma(language: Language, text: str, where: str) -> Lemma:
 
 def _initially(program: Program, lemmas: Sequence[Lemma], language: Language) -> str:
     false = next((lemma for lemma in lemmas if not lemma.holds(program.model.initial)), None)
-    return "" if false is None else f"this one does not: {language.text(false)}"
+    return "" if false is None else f"not this one: {language.text(false)}"
 
 
 def _kept(
@@ -139,8 +140,8 @@ def _kept(
 def _left(command: GuardedCommand, state: bytes, lemmas: Sequence[Lemma], language: Language) -> str:
     reached = after(command, state)
     broken = next((lemma for lemma in lemmas if not lemma.holds(reached)), None)
-    lost = "a value leaves its domain" if broken is None else f"this one is lost: {language.text(broken)}"
-    return f"{command.action.name}, path {command.path}, does not; {lost}"
+    lost = "a value leaves its domain" if broken is None else f"does not keep {language.text(broken)}"
+    return f"{command.action.name}, path {command.path}: {lost}"
 
 
 def _cut(program: Program, obligations: Obligations) -> str:
@@ -160,16 +161,9 @@ def read(path: str | Path) -> Proof:
         raise BadProof(f"{path}:1: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
         raise BadProof(f'{path}:1: no proof: there is no "format": "{FORMAT}"')
-    wanted: dict[str, type] = {
-        "spec": str,
-        "properties": list,
-        "assumes": dict,
-        "lemmas": list,
-        "obligations": list,
-    }
-    for name, kind in wanted.items():
-        value = data.get(name)
-        if not isinstance(value, kind) or (kind is list and not all(isinstance(v, str) for v in value)):
-            what = {str: "text", dict: "an object", list: "a list of texts"}[kind]
-            raise BadProof(f"{path}:1: {name} must be {what}")
-    return Proof(**{k: tuple(data[k]) if kind is list else data[k] for k, kind in wanted.items()})
+    try:
+        return TypeAdapter(Proof).validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadProof(f"{path}:1: {where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None

@@ -1,7 +1,7 @@
 """Proving a pipeline: what a search says, said again by Z3, and beyond it.
 
-A property that the search saw violated gets its counterexample from a formula of the same length; one that it did not is
-proved by induction. With a depth, nothing is searched, and nothing is said but of executions of so many steps.
+A property that the search saw violated gets its counterexample from a formula of the same length; one that it did not
+is proved by induction. With a depth, nothing is searched, and nothing is said but of executions of so many steps.
 """
 
 from __future__ import annotations

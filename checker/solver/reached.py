@@ -1,5 +1,5 @@
-"""The reached states as sets of bits, one bit for each state: which of them have a value in a variable is one number, so
-that a question about all of them is one operation on numbers."""
+"""The reached states as sets of bits, one bit for each state: which of them have a value in a variable is one number,
+so that a question about all of them is one operation on numbers."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ class Reached:
             left &= states
         if left:
             return []
-        alone = [(cell,) for cell, states in atoms.items() if not states]
+        alone: list[tuple[int, ...]] = [(cell,) for cell, states in atoms.items() if not states]
         if alone:
             return alone
         pairs = list(itertools.combinations(atoms, 2))
-        found = [pair for pair in pairs if not atoms[pair[0]] & atoms[pair[1]]]
+        found: list[tuple[int, ...]] = [pair for pair in pairs if not atoms[pair[0]] & atoms[pair[1]]]
         if found:
             return found
         if len(atoms) <= FEW_VARIABLES:
