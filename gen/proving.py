@@ -39,7 +39,8 @@ def proving_text(
         parts += [bounds_line(answer.assumes), _figures(answer), Text()]
     parts += [_rows(answer.properties)] if answer.properties else [Text("  no safety property was asked for")]
     if not style.quiet and answer.proof:
-        says = "any number of steps, within the bounds above, from any state that satisfies the lemmas"
+        faults = f" and any number of {', '.join(answer.unlimited)}" if answer.unlimited else ""
+        says = f"for any number of steps{faults}, otherwise within the bounds above"
         again = f"eoscheck prove --check {answer.proof}"
         remarks = [("proved", says), ("proof", answer.proof), ("check", again)]
         parts += [Text(), labelled(remarks)]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eoscheck.checker import expressions as ex
 from eoscheck.checker.commands import GuardedCommand, Program
+from eoscheck.checker.footprints import Footprints, literals
 from eoscheck.checker.solver.induction import Obligations, Watch, after
 from eoscheck.checker.solver.lemmas import BadLemma, Language, Lemma
 from eoscheck.model.language import did_you_mean
@@ -32,6 +34,7 @@ class Proof:
     spec         path of the spec
     properties   names of what is proved
     assumes      the bounds of the spec, which it holds within
+    unlimited    the faults of which there may be any number all the same
     lemmas       as text
     obligations  what has to be shown, in words
     """
@@ -39,6 +42,7 @@ class Proof:
     spec: str
     properties: tuple[str, ...]
     assumes: dict[str, Any]
+    unlimited: tuple[str, ...]
     lemmas: tuple[str, ...]
     obligations: tuple[str, ...]
 
@@ -53,13 +57,42 @@ def proof(
     """The proof of some properties, by number."""
     language = Language(program.model.regions)
     names = [program.properties[number].property.name for number in properties]
-    return Proof(
-        spec,
-        tuple(names),
-        assumes,
-        tuple(map(language.text, lemmas)),
-        tuple(o.says for o in _obligations(program, names, len(lemmas))),
-    )
+    faults = _unlimited(program, properties, lemmas)
+    obligations = _obligations(program, names, faults, len(lemmas))
+    texts = tuple(map(language.text, lemmas))
+    return Proof(spec, tuple(names), assumes, faults, texts, tuple(o.says for o in obligations))
+
+
+def _unlimited(program: Program, properties: Sequence[int], lemmas: Sequence[Lemma]) -> tuple[str, ...]:
+    """The faults that keep every lemma even if nobody counts them."""
+    budgets, spent = program.model.budgets, Footprints(program).spent
+    asked = (program.properties[number] for number in properties)
+    if budgets is None or any((ex.reads(o.hit) | ex.reads(o.premise)) & spent for o in asked):
+        return ()
+    obligations = Obligations(program)
+    for lemma in lemmas:
+        obligations.assume(lemma)
+    return tuple(name for name in budgets.names if not _uncounted(program, name, obligations, lemmas, spent))
+
+
+def _uncounted(
+    program: Program, fault: str, obligations: Obligations, lemmas: Sequence[Lemma], spent: frozenset[int]
+) -> str:
+    """Why a fault would not keep every lemma if nobody counted it; "" if it would."""
+    for command in program.commands:
+        if command.action.info.fault != fault:
+            continue
+        asked = (literal for guard in command.guards for literal in literals(guard))
+        free = replace(
+            command,
+            guards=tuple(each for each in asked if not ex.reads(each) or not ex.reads(each) <= spent),
+            effects=tuple(effect for effect in command.effects if not spent.issuperset(effect.cells())),
+        )
+        kept = [lemma for lemma in lemmas if lemma.cells & free.writes]
+        wrong = obligations.cutting(free) if free.cut is not None else obligations.leaving(free, kept)
+        if next(wrong, None) is not None:
+            return f"{command.action.name}, path {command.path}, does not"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +103,9 @@ class Obligation:
     failure: str = ""
 
 
-def _obligations(program: Program, names: Sequence[str], lemmas: int) -> list[Obligation]:
+def _obligations(
+    program: Program, names: Sequence[str], faults: Sequence[str], lemmas: int
+) -> list[Obligation]:
     cuts = [command for command in program.commands if command.cut is not None]
     kept = len(program.commands) - len(cuts)
     cut = [Obligation(f"where all lemmas hold, none of {len(cuts)} transitions is cut")] if cuts else []
@@ -79,6 +114,7 @@ def _obligations(program: Program, names: Sequence[str], lemmas: int) -> list[Ob
         Obligation(f"each of {kept} commands keeps every lemma, where all of them hold"),
         *cut,
         *(Obligation(f"where all lemmas hold, {name} is not violated") for name in names),
+        *(Obligation(f"{fault} keeps every lemma, however many there were") for fault in faults),
     ]
 
 
@@ -102,7 +138,13 @@ def check(
     for name in found.properties:
         state = next(obligations.violating(numbers[name]), None)
         failures.append("" if state is None else "it is, in a state that they admit")
-    said = _obligations(program, found.properties, len(lemmas))
+    spent = Footprints(program).spent
+    known = program.model.budgets.names if program.model.budgets is not None else ()
+    for fault in found.unlimited:
+        if fault not in known:
+            raise BadProof(f"{path}:1: the spec has no fault {fault!r}{did_you_mean(fault, known)}")
+        failures.append(_uncounted(program, fault, obligations, lemmas, spent))
+    said = _obligations(program, found.properties, found.unlimited, len(lemmas))
     yield from (Obligation(o.says, failure) for o, failure in zip(said, failures, strict=True))
 
 

@@ -69,6 +69,7 @@ class Proving:
     states     of the search; 0 where none was made
     lemmas     of the proof; `questions` to Z3
     proof      path of its file, once it is written
+    unlimited  the faults of which the proof allows any number
     """
 
     spec: str
@@ -81,6 +82,7 @@ class Proving:
     seconds: float = 0.0
     interrupted: bool = False
     proof: str | None = None
+    unlimited: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -206,6 +208,7 @@ class Prover:
             spec = self.subject.spec.path
             self.proof = proof(self.program, spec, self.answer.assumes, numbers, induction.lemmas)
             self._all("proved", 0, "by induction")
+            self.answer = replace(self.answer, unlimited=self.proof.unlimited)
         finally:
             count, asked = len(induction.lemmas), induction.obligations.asked
             self.answer = replace(self.answer, lemmas=count, questions=asked)

@@ -31,7 +31,9 @@ def searched(chosen: Any, asked: Any) -> tuple[Program, Exploration]:
     """A random model with a property that speaks of states at rest, searched."""
     model = random_model(chosen, asked)
     thing = model.components[0]
-    model.properties.append(Property("at-rest", "rests well", lambda: None if thing.truth(asked) else Witness("bad")))
+    model.properties.append(
+        Property("at-rest", "rests well", lambda: None if thing.truth(asked) else Witness("bad"))
+    )
     with patch("eoscheck.checker.trace.MOST_PATHS", 200):
         try:
             program = trace(model)
@@ -68,7 +70,7 @@ def test_what_holds_is_proved_and_what_does_not_is_not(chosen: Any, asked: Any, 
         with pytest.raises(Defect, match="a state that was reached"):
             Induction(program, Reached(program, found)).prove([number])
         name = program.properties[number].property.name
-        assert failures(program, Proof("spec", (name,), {}, made.lemmas, ()))
+        assert failures(program, Proof("spec", (name,), {}, (), made.lemmas, ()))
     if len(states) > 1:
         wrong = data.draw(st.sampled_from(states[1:]))
         differing = [cell for cell, value in enumerate(wrong) if value != states[0][cell]]
