@@ -2,8 +2,7 @@
 
 A fact is that a variable has a value. Beginning with those of the initial state, a command whose facts can be true
 together adds those that it makes true, each together with the others and with what stays as it was. What has not been
-added at the end is impossible (the invariants h² of planning; Haslum and Geffner 2000). Only variables that guards ask
-for alone take part.
+added at the end is impossible (the invariants h² of planning; Haslum and Geffner 2000).
 """
 
 from __future__ import annotations
@@ -22,14 +21,12 @@ class Mutexes:
     """What is known of the reachable states of a program."""
 
     def __init__(self, program: Program, footprints: Footprints) -> None:
-        asked = {cell for footprint in footprints.all for cell in footprint.before}
         self.first: dict[int, int] = {}
         self.facts: dict[int, int] = {}
         """By variable, its first fact, and all of them."""
         count = 0
-        for cell in sorted(asked):
-            values = footprints.domain[cell]
-            if values.bit_count() <= MOST_VALUES:
+        for cell, values in sorted(footprints.domain.items()):
+            if 1 < values.bit_count() <= MOST_VALUES and cell not in footprints.spent:
                 self.first[cell] = count
                 self.facts[cell] = values << count
                 count += values.bit_length()

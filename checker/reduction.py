@@ -66,7 +66,7 @@ class Reduction:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.footprints = Footprints(program)
-        mutexes = Mutexes(program, self.footprints)
+        mutexes = self.mutexes = Mutexes(program, self.footprints)
         commands = program.commands
         self.size = len(commands)
         self.fault = [command.action.info.fault is not None for command in commands]

@@ -20,6 +20,7 @@ from eoscheck.checker.native.search import Options, explore_natively
 from eoscheck.checker.native.visited import Visited
 from eoscheck.checker.reduction import LONGEST, Reduction, refusal
 from eoscheck.checker.search import Exploration, Limits, Report, Searched
+from eoscheck.checker.solver.commuting import sharpen
 
 
 def explore_reducing(
@@ -50,7 +51,9 @@ def explore_reducing(
         _make_room(begun)
         options = replace(options, resume=False, over=True)
     try:
-        less = Native(engine.program, Reduction(engine.program))
+        reduction = Reduction(engine.program)
+        sharpen(reduction)
+        less = Native(engine.program, reduction)
         found = explore_natively(less, _left(limits, began), report, options)
     except KeyboardInterrupt:
         if begun is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -18,6 +19,7 @@ from eoscheck.checker.native.search import Options, explore_natively
 from eoscheck.checker.reduction import Reduction, refusal
 from eoscheck.checker.search import Exploration, Limits
 from eoscheck.checker.shortest import way_to_hit
+from eoscheck.checker.solver.commuting import Commuting, sharpen
 from eoscheck.checker.trace import trace
 from eoscheck.model.language import Array, Component, Log, Model, Property, Var, action
 from eoscheck.model.values import Witness, when
@@ -165,11 +167,14 @@ def test_the_same_is_said_of_fewer_states(chosen: Any, crashes: int) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(programs)
-def test_what_is_said_of_commands_is_so_in_every_state(chosen: Any) -> None:
+@given(programs, st.booleans())
+def test_what_is_said_of_commands_is_so_in_every_state(chosen: Any, sharp: bool) -> None:
     model = built(chosen)
     program = trace(model)
-    reduction, reduced = Reduction(program), Native(program, Reduction(program))
+    reduction = Reduction(program)
+    if sharp:
+        reduction.conflicts = Commuting(reduction).conflicts()
+    reduced = Native(program, reduction)
     found = explore_natively(Native(program), Limits())
     everything = reduction.open((), 0)
     for number in range(found.states):
@@ -323,3 +328,30 @@ class TestWhenASearchIsReduced:
             pytest.raises(Defect, match="a reduced search has missed a premise"),
         ):
             explore_reducing(engine, Limits(), None, Options(), first=5)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(programs)
+def test_z3_knows_every_conflict_that_there_is_and_fewer_than_read_and_write_sets(chosen: Any) -> None:
+    program = trace(built(chosen))
+    reduction = Reduction(program)
+    sharp = Commuting(reduction).conflicts()
+    assert all(one & ~other == 0 for one, other in zip(sharp, reduction.conflicts, strict=True))
+    found = explore_natively(Native(program), Limits())
+    for number in range(found.states):
+        state = found.visited.state(number)
+        after = moves(program, state)
+        looking = [not any(not ex.evaluate(x, state) for x in o.literals) for o in reduction.observers]
+        for a, reached in after.items():
+            for at, (looks, observer) in enumerate(zip(looking, reduction.observers, strict=True)):
+                if looks and not all(ex.evaluate(x, reached) for x in observer.literals):
+                    assert sharp[a] >> (reduction.size + at) & 1
+
+
+def test_conflicts_are_kept_by_content(tmp_path: Path) -> None:
+    program = trace(built([[(0, 1, "", "note")], [(0, 1, "", "note")]]))
+    first, second = Reduction(program), Reduction(program)
+    sharpen(first)
+    with patch("eoscheck.checker.solver.commuting.Commuting", side_effect=AssertionError):
+        sharpen(second)
+    assert first.conflicts == second.conflicts

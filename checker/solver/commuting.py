@@ -1,0 +1,169 @@
+"""Which commands commute: more than what they read and write tells.
+
+Two commands are in conflict if there is a state in which both are enabled, and one disables the other, or it makes a
+difference which is taken first. Z3 is asked for such a state of each two that touch the same variables; where there is
+none, they commute (Valmari's stubborn sets need no more than that, and only of states that can be reached). In the
+same way a command disturbs an observer if there is a state in which the observer looks on, and the command makes it
+look away.
+
+Of the reachable states Z3 is told which two values two variables never have at once (`mutexes`): these are proved by
+induction when they are found, for state spaces of any size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import z3  # type: ignore[import-untyped]
+from eoscheck.checker import expressions as ex
+from eoscheck.checker.commands import Effect, GuardedCommand
+from eoscheck.checker.expressions import Expr
+from eoscheck.checker.files import write_atomically
+from eoscheck.checker.footprints import members
+from eoscheck.checker.reduction import Reduction
+from eoscheck.checker.solver.answers import answer
+from eoscheck.checker.solver.translation import State, Term, Translation, all_of, any_of
+
+
+def sharpen(reduction: Reduction) -> None:
+    """Take out of a reduction the conflicts that are none. What is found is kept on disk, by content."""
+    file = _kept(reduction)
+    with contextlib.suppress(OSError, ValueError):
+        found = [int(line, 16) for line in file.read_text(encoding="utf-8").split()]
+        if len(found) == reduction.size:
+            reduction.conflicts = found
+            return
+    found = Commuting(reduction).conflicts()
+    with contextlib.suppress(OSError):
+        write_atomically(file, "".join(f"{mask:x}\n" for mask in found))
+    reduction.conflicts = found
+
+
+def _kept(reduction: Reduction) -> Path:
+    """The file that keeps the conflicts of a program."""
+    program = reduction.program
+    observers = [f"{o.of} {o.property} {' '.join(map(str, o.literals))}" for o in reduction.observers]
+    domains = [f"{r.name} {r.count} {r.domain.lo} {r.domain.hi} {r.init}" for r in program.model.regions]
+    source = Path(__file__).read_text(encoding="utf-8")
+    text = "\n".join([source, str(program), *domains, *observers, *(f"{m:x}" for m in reduction.conflicts)])
+    folder = Path(os.environ.get("EOSCHECK_CACHE") or platformdirs.user_cache_path("eoscheck"))
+    return folder / "commuting" / hashlib.sha256(text.encode()).hexdigest()
+
+
+class Commuting:
+    """Asks Z3. How many faults there were is left out, as everywhere in a reduction."""
+
+    def __init__(self, reduction: Reduction) -> None:
+        self.reduction = reduction
+        self.spent = reduction.footprints.spent
+        self.translation = Translation(reduction.program)
+        self.before = self.translation.state()
+        self.solver = z3.SolverFor(self.translation.numbers.logic)
+        self.solver.add(*self.translation.domains(self.before), *self._mutexes())
+        self.reads = cache(ex.reads)
+        self.commands = [self._free(footprint.command) for footprint in reduction.footprints.all]
+        self.enabled = [self.translation.enabled(command, self.before) for command in self.commands]
+        self.after = [self.translation.after(command, self.before) for command in self.commands]
+
+    def conflicts(self) -> list[int]:
+        """By command, the commands that conflict with it, and the observers that it may disturb."""
+        reduction = self.reduction
+        found = list(reduction.conflicts)
+        for a in range(reduction.size):
+            below = found[a] & ((1 << a) - 1)
+            if below:
+                self.solver.push()
+                self.solver.add(self.enabled[a])
+                for b in members(below):
+                    if not self._clash(a, b):
+                        found[a] &= ~(1 << b)
+                        found[b] &= ~(1 << a)
+                self.solver.pop()
+        for at, observer in enumerate(reduction.observers, reduction.size):
+            self.solver.push()
+            self.solver.add(*map(self.before.term, observer.literals))
+            for a in range(reduction.size):
+                if found[a] >> at & 1 and not self._disturbs(a, observer.literals):
+                    found[a] &= ~(1 << at)
+            self.solver.pop()
+        return found
+
+    def _clash(self, a: int, b: int) -> bool:
+        """Is there a state in which a command that is enabled conflicts with another one?"""
+        one, other = self.commands[a], self.commands[b]
+        differs = [self._lost(other.guards, a), self._lost(one.guards, b), *self._different(a, b)]
+        return self._found(self.enabled[b], any_of(differs))
+
+    def _disturbs(self, a: int, literals: Sequence[Expr]) -> bool:
+        return self._found(self.enabled[a], self._lost(literals, a))
+
+    def _found(self, *question: Term) -> bool:
+        self.solver.push()
+        try:
+            self.solver.add(*question)
+            return answer(self.solver, None) is not None
+        finally:
+            self.solver.pop()
+
+    def _lost(self, literals: Sequence[Expr], by: int) -> Term:
+        """That some conditions, which hold, do not all hold after a command."""
+        written, after = self.commands[by].writes, self.after[by]
+        touched = (literal for literal in literals if not self.reads(literal).isdisjoint(written))
+        return z3.Not(all_of(after.term(literal) for literal in touched))
+
+    def _different(self, a: int, b: int) -> Iterator[Term]:
+        """That the two orders lead to different values of a variable, for each where that could be."""
+        one, other = self.commands[a], self.commands[b]
+        cells = set(self._depending(one, other) | self._depending(other, one) | (one.writes & other.writes))
+        if cells:
+            first, second = self._then(a, other), self._then(b, one)
+            for cell in sorted(cells):
+                if first.cells[cell] is not second.cells[cell]:
+                    yield first.cells[cell] != second.cells[cell]
+
+    def _depending(self, command: GuardedCommand, on: GuardedCommand) -> frozenset[int]:
+        """The variables to which a command gives values that depend on what another one writes."""
+        return frozenset().union(*(e.cells() for e in command.effects if self._reads(e) & on.writes))
+
+    def _reads(self, effect: Effect) -> frozenset[int]:
+        return self.reads(effect.value) | self.reads(effect.index)
+
+    def _then(self, first: int, second: GuardedCommand) -> State:
+        return self.translation.after(second, self.after[first])
+
+    def _free(self, command: GuardedCommand) -> GuardedCommand:
+        """A command without the counting of faults."""
+        footprint = self.reduction.footprints.all[command.number]
+        asked = (literal for literal in footprint.literals if not self._counts(literal))
+        effects = (effect for effect in command.effects if not self.spent.issuperset(effect.cells()))
+        return replace(command, guards=tuple(asked), effects=tuple(effects))
+
+    def _counts(self, literal: Expr) -> bool:
+        return bool(self.reads(literal)) and self.reads(literal) <= self.spent
+
+    def _mutexes(self) -> Iterator[Any]:
+        """What no reachable state has at once."""
+        mutexes = self.reduction.mutexes
+        place = {
+            fact: (cell, fact - mutexes.first[cell])
+            for cell, facts in mutexes.facts.items()
+            for fact in members(facts)
+        }
+        absent = {
+            fact: z3.Not(self.translation.among(self.before, cell, 1 << value))
+            for fact, (cell, value) in place.items()
+        }
+        for fact, (cell, _) in place.items():
+            if not mutexes.reached >> fact & 1:
+                yield absent[fact]
+                continue
+            apart = mutexes.reached & ~mutexes.along[fact] & ~mutexes.facts[cell] & ((1 << fact) - 1)
+            yield from (any_of((absent[fact], absent[other])) for other in members(apart))
