@@ -59,7 +59,8 @@ def proof(
     names = [program.properties[number].property.name for number in properties]
     faults = _unlimited(program, properties, lemmas)
     obligations = _obligations(program, names, faults, len(lemmas))
-    texts = tuple(map(language.text, lemmas))
+    shortest = sorted(lemmas, key=lambda lemma: (len(lemma.allowed), lemma.allowed))
+    texts = tuple(map(language.text, shortest))
     return Proof(spec, tuple(names), assumes, faults, texts, tuple(o.says for o in obligations))
 
 
