@@ -1,4 +1,4 @@
-"""How long it takes to the first counterexample, from a cold start: a new process, and an empty folder for compiled code.
+"""How long the first counterexample takes from a cold start: a new process, an empty folder for compiled code.
 
 python bench/first.py specs --runs 3
 

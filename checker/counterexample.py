@@ -130,15 +130,27 @@ def _cells(region: Region, state: bytes) -> Iterable[tuple[str, Any]]:
 
 
 def _changes(model: Model, before: bytes, after: bytes, *, ghost: bool) -> dict[str, list[Any]]:
-    old, new = variables(model, before, ghost=ghost), variables(model, after, ghost=ghost)
-    return {name: [old[name], new[name]] for name in sorted(old) if old[name] != new[name]}
+    changed: dict[str, list[Any]] = {}
+    for region in model.regions:
+        cells = slice(region.base, region.base + region.count)
+        if region.ghost == ghost and before[cells] != after[cells]:
+            pairs = zip(_cells(region, before), _cells(region, after), strict=True)
+            changed.update({name: [old, new] for (name, old), (_, new) in pairs if old != new})
+    return dict(sorted(changed.items()))
+
+
+Told = dict[tuple[bytes, int], tuple[int, Step, bytes]]
+"""By state and number of the action: its position among the enabled ones, the step, and the state behind it."""
 
 
 class _Retelling:
-    """Walks a path with the interpreter, beside the engine that found it."""
+    """Walks a path with the interpreter, beside the engine that found it.
 
-    def __init__(self, subject: Subject, engine: Engine) -> None:
-        self.subject, self.engine, self.model = subject, engine, subject.model
+    told   steps that were walked before, on other paths of the same engine
+    """
+
+    def __init__(self, subject: Subject, engine: Engine, told: Told) -> None:
+        self.subject, self.engine, self.model, self.told = subject, engine, subject.model, told
         self.reference = Interpreter(subject.model)
         self.state = self.model.initial
         self.positions: list[int] = []
@@ -146,6 +158,14 @@ class _Retelling:
 
     def take(self, number: int) -> None:
         """One step: action `number` in the present state."""
+        key = self.state, number
+        if key not in self.told:
+            self.told[key] = self._walk(number)
+        position, step, self.state = self.told[key]
+        self.positions.append(position)
+        self.steps.append(dataclasses.replace(step, number=len(self.steps) + 1))
+
+    def _walk(self, number: int) -> tuple[int, Step, bytes]:
         action = self.model.actions[number]
         enabled = self._enabled()
         said: list[str] = []
@@ -156,9 +176,7 @@ class _Retelling:
             values.listen(None)
         if not isinstance(after, bytes) or number not in enabled:
             raise Defect(f"step {len(self.steps) + 1} of a path, {action.name}, cannot happen when run again")
-        self.positions.append(enabled.index(number))
-        self.steps.append(self._step(action, after, said))
-        self.state = after
+        return enabled.index(number), self._step(action, after, said), after
 
     def _enabled(self) -> list[int]:
         """Numbers of the actions that lead somewhere; both readings must agree on all of them."""
@@ -209,13 +227,20 @@ def _arguments(action: Action) -> dict[str, Any]:
 
 
 def retell(
-    subject: Subject, engine: Engine, prop: Property, path: Sequence[int], cycle: Sequence[int] | None = None
+    subject: Subject,
+    engine: Engine,
+    prop: Property,
+    path: Sequence[int],
+    cycle: Sequence[int] | None = None,
+    told: Told | None = None,
 ) -> Trace:
     """The trace of a path (and, for a liveness property, of the cycle that it ends in).
 
+    told   what it is to remember for the next path of the same engine
+
     Raises Defect where interpreter and engine disagree, or where the path does not show what it should.
     """
-    telling = _Retelling(subject, engine)
+    telling = _Retelling(subject, engine, {} if told is None else told)
     begin = {
         "variables": variables(subject.model, telling.state),
         "ghost": variables(subject.model, telling.state, ghost=True),

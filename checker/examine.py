@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from eoscheck.checker.counterexample import Subject, Trace, retell
+from eoscheck.checker.counterexample import Subject, Told, Trace, retell
 from eoscheck.checker.engine import Engine, Interpreter
 from eoscheck.checker.liveness import KINDS, Lasso, violations
 from eoscheck.checker.search import Exploration, Figures, Limits, Searched, explore
@@ -133,10 +133,11 @@ def _way(engine: Engine, found: Exploration, prop: int, subject: Subject) -> lis
 def told(subject: Subject, engine: Engine, result: Result, paths: dict[int, Path]) -> Examination:
     """The result with the paths (by property index; with a cycle, if it is liveness) made into traces."""
     traces: dict[str, Trace] = {}
+    known: Told = {}
     rows: list[PropertyVerdict] = []
     for i, (row, prop) in enumerate(zip(result.properties, subject.model.properties, strict=True)):
         if i in paths:
-            trace = traces[row.name] = retell(subject, engine, prop, *paths[i])
+            trace = traces[row.name] = retell(subject, engine, prop, *paths[i], known)
             row = replace(row, steps=len(trace.steps), witness=trace.witness)
         rows.append(row)
     return Examination(replace(result, properties=tuple(rows)), traces)

@@ -180,7 +180,7 @@ class Region:
     durable: bool = True
     ghost: bool = False
 
-    @property
+    @functools.cached_property
     def constant(self) -> bool:
         """Its domain has one value: it takes no room in a state."""
         return self.domain.lo == self.domain.hi

@@ -86,7 +86,8 @@ class RecordView:
         object.__setattr__(self, "_index", index)
 
     def __getattr__(self, name: str) -> Any:
-        return self._model.memory.load(_field(self._regions, name), self._index)
+        region = self._regions.get(name) or _field(self._regions, name)
+        return self._model.memory.load(region, self._index)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._model.memory.store(_field(self._regions, name), self._index, value)

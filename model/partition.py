@@ -107,14 +107,14 @@ class Partition(Component):
     def outcome(self, offset: Any) -> Any:
         """COMMIT or ABORT: the first marker of the record's producer behind it; DATA while there is none, and for
         a record outside any transaction COMMIT."""
-        record = self.log[offset]
-        found: Any = ite(record.txn == 0, Kind.COMMIT, Kind.DATA)
-        for i in reversed(range(self.log.capacity)):
-            other = self.log[i]
-            marks = (
-                (offset < i) & (i < self.log.length) & (other.pid == record.pid) & (other.kind != Kind.DATA)
-            )
-            found = ite(marks & (record.txn != 0), other.kind, found)
+        log, record = self.log, self.log[offset]
+        length, pid, txn = log.length, record.pid, record.txn
+        found: Any = ite(txn == 0, Kind.COMMIT, Kind.DATA)
+        for i in reversed(range(log.capacity)):
+            other = log[i]
+            kind = other.kind
+            marks = (offset < i) & (i < length) & (other.pid == pid) & (kind != Kind.DATA)
+            found = ite(marks & (txn != 0), kind, found)
         return found
 
     def committed_value(self, value: int, completing: Any = False) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from eoscheck.checker import expressions as ex
@@ -22,6 +22,9 @@ from eoscheck.checker.reduction import Reduction
 ADDRESS, NUMBER = ctypes.c_void_p, ctypes.c_uint64
 
 ALL = (1 << 64) - 1
+
+REMEMBERED = 1 << 14
+"""States of which both forms are remembered: those around a counterexample are asked for again and again."""
 
 
 class Functions:
@@ -69,6 +72,8 @@ class Native:
         self._functions: dict[tuple[int, Slot], Functions] = {}
         self._context, self._tally = Context(), Tally(len(program.commands))
         self._state: Any = (NUMBER * self.words)()
+        self._packed = lru_cache(REMEMBERED)(self.packing.pack)
+        self._unpacked = lru_cache(REMEMBERED)(lambda raw: self.packing.unpack(memoryview(raw).cast("Q")))
         self._records = (NUMBER * ((len(number) + 1) * record_words(self.packing)))()
 
     def text(self, slot: Slot) -> str:
@@ -93,13 +98,12 @@ class Native:
 
     def load(self, state: bytes) -> int:
         """Put a state where compiled functions can see it; gives the address."""
-        self._state[:] = self.packing.pack(state)
+        self._state[:] = self._packed(state)
         return ctypes.addressof(self._state)
 
     def unpack(self, address: int) -> bytes:
         """The state at an address."""
-        words: Any = (NUMBER * self.words).from_address(address)
-        return self.packing.unpack(words)
+        return self._unpacked(ctypes.string_at(address, 8 * self.words))
 
     def successors(self, state: bytes) -> list[Successor]:
         tally, records = self._tally, ctypes.addressof(self._records)

@@ -44,10 +44,16 @@ def record_words(packing: Packing) -> int:
 
 def mixed(word: Value, k: int) -> Value:
     """What word k adds to the hash of a state."""
-    add, factor = MIX[k]
-    a = word ^ add
-    b = word.function.number(factor)
-    return a.high(b) ^ (a * b)
+    f = word.function
+    return f.call("mix", "i64", word, *map(f.number, MIX[k]), convention="fastcc")
+
+
+def _mix() -> Function:
+    """What `mixed` calls. Quick compilation knows no numbers of 128 bits, and goes slowly wherever it meets one."""
+    f = Function("mix", "i64", "internal", word="i64", add="i64", factor="i64")
+    a, b = f.args["word"] ^ f.args["add"], f.args["factor"]
+    f.ret(a.high(b) ^ (a * b))
+    return f
 
 
 def finished(total: Value) -> Value:
@@ -98,7 +104,7 @@ class _Kernel:
         self._conditions("premises", [o.premise for o in observed])
         h = Function("hash", "i64", "internal", state="ptr")
         h.ret(finished(_total([h.args["state"].load("i64", k) for k in range(self.packing.words)])))
-        self.functions.append(str(h))
+        self.functions += [str(h), str(_mix())]
 
     def _row(
         self,

@@ -84,18 +84,19 @@ class Packing:
     def pack(self, state: bytes) -> list[int]:
         """The words of a state given as one byte per cell."""
         packed = [0] * self.words
-        for lows, place, value in zip(self._lows, self.places, state, strict=True):
-            packed[place.word] |= (value - lows) << place.shift
+        for (low, word, shift, _), value in zip(self._cells, state, strict=True):
+            packed[word] |= (value - low) << shift
         return packed
 
     def unpack(self, packed: Sequence[int]) -> bytes:
         """The state, one byte per cell, of its words."""
-        pairs = zip(self._lows, self.places, strict=True)
-        return bytes(low + (packed[p.word] >> p.shift & (1 << p.width) - 1) for low, p in pairs)
+        return bytes([low + (packed[word] >> shift & most) for low, word, shift, most in self._cells])
 
     @cached_property
-    def _lows(self) -> list[int]:
-        return [region.domain.lo for region in self.regions for _ in range(region.count)]
+    def _cells(self) -> list[tuple[int, int, int, int]]:
+        """By cell: its smallest value, its word and shift, and its largest value less the smallest."""
+        lows = (region.domain.lo for region in self.regions for _ in range(region.count))
+        return [(low, p.word, p.shift, (1 << p.width) - 1) for low, p in zip(lows, self.places, strict=True)]
 
     def __str__(self) -> str:
         """One line per cell: word, bits, name, range."""
