@@ -87,7 +87,9 @@ def main() -> None:
         over = sum(t > LIMIT for t in times)
         summary[what] = {"median": round(median(times), 3), "worst": max(times), "over": over}
         if not options.json:
-            print(f"{what}: median {median(times):.2f} s, worst {max(times):.2f} s, {over} of {len(times)} over 1 s")
+            print(
+                f"{what}: median {median(times):.2f} s, worst {max(times):.2f} s, {over} of {len(times)} over 1 s"
+            )
     if options.json:
         print(json.dumps({**summary, "rows": rows}, indent=2))
 

@@ -43,6 +43,7 @@ class Expr:
 
 
 _table: dict[tuple[Any, ...], Expr] = {}
+_reads: dict[Expr, int] = {}
 _ids = itertools.count()
 
 
@@ -61,6 +62,7 @@ def forget() -> None:
     """Drop the table of terms (a model is traced once, its terms need not outlive it). Old terms stay valid,
     but they are not shared with new ones."""
     _table.clear()
+    _reads.clear()
     for term in (TRUE, FALSE):
         _table["const", term.args, bool] = term
 
@@ -229,7 +231,9 @@ def ite(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The terms that a term is made of."""
-    return tuple(a for a in expr.args if isinstance(a, Expr))
+    if expr.op in ("const", "cell"):
+        return ()
+    return expr.args[1:] if expr.op == "select" else expr.args
 
 
 def inside_out(expr: Expr, done: Container[Expr]) -> Iterator[Expr]:
@@ -250,21 +254,24 @@ def inside_out(expr: Expr, done: Container[Expr]) -> Iterator[Expr]:
 def reads(expr: Expr) -> frozenset[int]:
     """The cells that the value of a term can depend on: exact for cells, the whole reachable run for
     selects."""
-    found: set[int] = set()
-    todo, done = [expr], {expr}
-    while todo:
-        term = todo.pop()
+    mask = reads_mask(expr)
+    return frozenset(cell for cell in range(mask.bit_length()) if mask >> cell & 1)
+
+
+def reads_mask(expr: Expr) -> int:
+    """The same as a number, one bit for each cell."""
+    for term in inside_out(expr, _reads):
+        mask = 0
         if term.op == "cell":
-            found.add(term.args[0].base + term.args[1])
+            mask = 1 << term.args[0].base + term.args[1]
         elif term.op == "select":
             region, index = term.args
-            last = min(index.hi, region.count - 1)
-            found.update(range(region.base + max(index.lo, 0), region.base + last + 1))
+            first, last = max(index.lo, 0), min(index.hi, region.count - 1)
+            mask = (1 << max(last + 1 - first, 0)) - 1 << region.base + first
         for child in children(term):
-            if child not in done:
-                done.add(child)
-                todo.append(child)
-    return frozenset(found)
+            mask |= _reads[child]
+        _reads[term] = mask
+    return _reads[expr]
 
 
 def evaluate(expr: Expr, state: bytes) -> int:

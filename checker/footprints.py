@@ -39,6 +39,18 @@ def alternatives(condition: Expr) -> list[Expr]:
     return [] if condition is ex.FALSE else [condition]
 
 
+def asked_by(command: GuardedCommand) -> tuple[Expr, ...]:
+    """The literals of a command's guards."""
+    return tuple(dict.fromkeys(each for guard in command.guards for each in literals(guard)))
+
+
+def spent(program: Program) -> frozenset[int]:
+    """The variables that count faults."""
+    regions, budgets = program.model.regions, program.model.budgets
+    own = (r for r in regions if budgets is not None and r.owner is budgets)
+    return frozenset(k for r in own for k in range(r.base, r.base + r.count))
+
+
 @dataclass(frozen=True)
 class Footprint:
     """One command.
@@ -66,10 +78,12 @@ class Footprints:
     """
 
     def __init__(self, program: Program) -> None:
-        regions, budgets = program.model.regions, program.model.budgets
-        cells = [(k, region) for region in regions for k in range(region.base, region.base + region.count)]
-        self.domain = {k: _upto(r.domain.hi) & ~_upto(r.domain.lo - 1) for k, r in cells}
-        self.spent = frozenset(k for k, region in cells if budgets is not None and region.owner is budgets)
+        self.domain = {
+            k: _upto(r.domain.hi) & ~_upto(r.domain.lo - 1)
+            for r in program.model.regions
+            for k in range(r.base, r.base + r.count)
+        }
+        self.spent = spent(program)
         self._asked: dict[Expr, tuple[int, int] | None] = {}
         self.all = [self._of(command) for command in program.commands]
         self.writers: dict[int, int] = {}
@@ -78,7 +92,7 @@ class Footprints:
                 self.writers[cell] = self.writers.get(cell, 0) | 1 << footprint.command.number
 
     def _of(self, command: GuardedCommand) -> Footprint:
-        asked = tuple(dict.fromkeys(each for guard in command.guards for each in literals(guard)))
+        asked = asked_by(command)
         before: dict[int, int] = {}
         for literal in asked:
             if (values := self.values(literal)) is not None:

@@ -29,10 +29,18 @@ from functools import reduce
 from operator import or_
 
 from eoscheck.checker import expressions as ex
-from eoscheck.checker.commands import Program
+from eoscheck.checker.commands import GuardedCommand, Program
 from eoscheck.checker.dispatch import moves
 from eoscheck.checker.expressions import Expr
-from eoscheck.checker.footprints import Footprint, Footprints, alternatives, literals, members
+from eoscheck.checker.footprints import (
+    Footprint,
+    Footprints,
+    alternatives,
+    asked_by,
+    literals,
+    members,
+    spent,
+)
 from eoscheck.checker.liveness import KINDS
 from eoscheck.checker.mutexes import Mutexes
 
@@ -185,35 +193,36 @@ def refusal(program: Program) -> str:
     for observed in program.properties:
         if observed.property.kind in KINDS:
             return f"{observed.property.name} speaks of all that follows, not of states"
-    footprints = Footprints(program)
-    spent = footprints.spent
+    counts = spent(program)
+    mask = sum(1 << cell for cell in counts)
     for observed in program.properties:
-        if (ex.reads(observed.hit) | ex.reads(observed.premise)) & spent:
+        if (ex.reads_mask(observed.hit) | ex.reads_mask(observed.premise)) & mask:
             return f"{observed.property.name} counts faults"
-    for footprint in footprints.all:
-        if any(ex.reads(literal) & spent for literal in _other_literals(footprint, spent)):
-            return f"{footprint.command.action.name} asks how many faults there were"
-        for effect in footprint.command.effects:
-            own = spent.issuperset(effect.cells())
-            if own and footprint.command.action.info.fault is None:
-                return f"{footprint.command.action.name} counts faults, and is none"
-            if not own and (ex.reads(effect.value) | ex.reads(effect.index)) & spent:
-                return f"{footprint.command.action.name} asks how many faults there were"
+    for command in program.commands:
+        if any(ex.reads_mask(literal) & mask for literal in _other_literals(command, counts)):
+            return f"{command.action.name} asks how many faults there were"
+        for effect in command.effects:
+            own = counts.issuperset(effect.cells())
+            if own and command.action.info.fault is None:
+                return f"{command.action.name} counts faults, and is none"
+            if not own and (ex.reads_mask(effect.value) | ex.reads_mask(effect.index)) & mask:
+                return f"{command.action.name} asks how many faults there were"
     return ""
 
 
-def _other_literals(footprint: Footprint, spent: frozenset[int]) -> list[Expr]:
+def _other_literals(command: GuardedCommand, counts: frozenset[int]) -> list[Expr]:
     """The literals of a command that are not the limits of a fault: that the sum of some counts is less than a number.
     Once such a literal is false, it stays so."""
-    if footprint.command.action.info.fault is None:
-        return list(footprint.literals)
-    return [each for each in footprint.literals if not (each.op == "lt" and _is_sum(each.args[0], spent))]
+    asked = asked_by(command)
+    if command.action.info.fault is None:
+        return list(asked)
+    return [each for each in asked if not (each.op == "lt" and _is_sum(each.args[0], counts))]
 
 
-def _is_sum(term: Expr, spent: frozenset[int]) -> bool:
+def _is_sum(term: Expr, counts: frozenset[int]) -> bool:
     if term.op == "cell":
-        return term.args[0].base + term.args[1] in spent
-    return term.op == "const" or (term.op == "add" and all(_is_sum(part, spent) for part in term.args))
+        return term.args[0].base + term.args[1] in counts
+    return term.op == "const" or (term.op == "add" and all(_is_sum(part, counts) for part in term.args))
 
 
 def _meet(one: Footprint, other: Footprint) -> bool:

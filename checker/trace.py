@@ -106,12 +106,11 @@ class SymbolicMemory:
     def store(self, region: Region, index: Any, value: Any) -> None:
         at = self._index(region, index)
         term = self._encode(region, value)
-        for outside in (
-            ex.lt(term, ex.const(region.domain.lo)),
-            ex.lt(ex.const(region.domain.hi), term),
+        lo, hi = region.domain.lo, region.domain.hi
+        if (term.lo < lo and self.fork(ex.lt(term, ex.const(lo)))) or (
+            term.hi > hi and self.fork(ex.lt(ex.const(hi), term))
         ):
-            if self.fork(outside):
-                raise Out(region)
+            raise Out(region)
         writes = [w for w in self.pending.get(region, []) if w[0] is not at]
         self.pending[region] = [*writes, (at, term)]
 
@@ -122,6 +121,8 @@ class SymbolicMemory:
         self.run.accesses += 1
         if self.run.accesses > MOST_ACCESSES:
             raise TraceError("the state is read and written without end; is there an unbounded loop?")
+        if type(index) is int and 0 <= index < region.count:
+            return ex.const(index)
         at = lift(index)
         if at.sort is not int:
             raise TraceError(f"{region.name} is indexed by {index!r}, not by a number")

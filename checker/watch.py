@@ -28,6 +28,7 @@ SECONDS_PER_PATH = 10.0
 CLOCK_AND_LUCK = {"asyncio", "datetime", "logging", "random", "secrets", "threading", "time"}
 OUTSIDE = {"io", "os", "pathlib", "posix", "shutil", "socket", "subprocess", "sys", "tempfile"}
 FORBIDDEN = CLOCK_AND_LUCK | OUTSIDE | {"uuid", "urllib", "_random", "_io", "_socket"}
+IS = dis.opmap["IS_OP"]
 TALK = frozenset(("breakpoint", "eval", "exec", "input", "open", "print"))
 EVENTS = frozenset(("open", "os", "shutil", "socket", "subprocess", "tempfile", "urllib"))
 OURS = frozenset(module.__file__ for module in (domains, language, memory, values))
@@ -86,6 +87,9 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
 
 
 def _faults(code: CodeType, names: _Names) -> Iterator[tuple[str, int | None]]:
+    words = (*code.co_names, *code.co_freevars, *code.co_cellvars)
+    if IS not in code.co_code[::2] and not any(_forbidden(names.get(word)) for word in words):
+        return  # nothing that is worth being taken to pieces
     before: list[Any] = [None, None]
     for step in dis.get_instructions(code):
         line = step.positions.lineno if step.positions else None

@@ -7,9 +7,8 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eoscheck.checker.checking import Checked
 from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.verdict import Cut, PropertyVerdict, Result
 from eoscheck.gen.screen import Style, glued, paint, printable
@@ -18,6 +17,9 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from eoscheck.checker.checking import Checked
 
 MARKS = {
     "holds": ("✓ holds", "green"),

@@ -50,7 +50,7 @@ def ask(terms: Terms, condition: Expr, scope: Scope, yes: str, no: str) -> None:
         f.branch(terms.value(condition, scope), yes, no)
     elif op == "ite":
         then, otherwise = f.label(), f.label()
-        ask(terms, args[0], dict(scope), then, otherwise)
+        ask(terms, args[0], scope, then, otherwise)
         for label, branch in ((then, args[1]), (otherwise, args[2])):
             f.begin(label)
             ask(terms, branch, dict(scope), yes, no)
@@ -58,9 +58,11 @@ def ask(terms: Terms, condition: Expr, scope: Scope, yes: str, no: str) -> None:
         *parts, last = sorted(args, key=size)
         for part in parts:
             on = f.label()
-            ask(terms, part, dict(scope), *((on, no) if op == "and" else (yes, on)))
+            ask(terms, part, scope, *((on, no) if op == "and" else (yes, on)))
             f.begin(on)
-        ask(terms, last, dict(scope), yes, no)
+            if part is parts[0]:
+                scope = dict(scope)  # what the others need is not computed on every way
+        ask(terms, last, scope, yes, no)
 
 
 def condition_function(name: str, condition: Expr, packing: Packing) -> Function:

@@ -7,6 +7,7 @@ compiled code by their places.
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ class Numbers:
     shared: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
+    @functools.cache
     def places(cls) -> dict[str, int]:
         """Where the numbers lie in the array."""
         places, at = {}, 0

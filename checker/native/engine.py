@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from eoscheck.checker import expressions as ex
@@ -69,16 +69,20 @@ class Native:
         self.changes_by_command = [_changes(program, command) for command in program.commands]
         self.changes: Sequence[int] = _by_action(self.action_of, self.changes_by_command, len(number))
         self.kernel = kernel(program, self.packing)
+        self._texts: dict[Slot, str] = {}
         self._functions: dict[tuple[int, Slot], Functions] = {}
         self._context, self._tally = Context(), Tally(len(program.commands))
         self._state: Any = (NUMBER * self.words)()
-        self._packed = lru_cache(REMEMBERED)(self.packing.pack)
-        self._unpacked = lru_cache(REMEMBERED)(lambda raw: self.packing.unpack(memoryview(raw).cast("Q")))
+        self._states: dict[bytes, bytes] = {}
+        self._raw: dict[bytes, bytes] = {}
         self._records = (NUMBER * ((len(number) + 1) * record_words(self.packing)))()
 
     def text(self, slot: Slot) -> str:
         """The program that LLVM compiles."""
-        return f"{self.kernel}\n\n{loops(self.packing, len(self.program.commands), slot, self.reduction)}"
+        if slot not in self._texts:
+            around = loops(self.packing, len(self.program.commands), slot, self.reduction)
+            self._texts[slot] = f"{self.kernel}\n\n{around}"
+        return self._texts[slot]
 
     def functions(self, tier: int, slot: Slot = NARROW) -> Functions:
         """The functions of a tier, compiled now if they were not before."""
@@ -98,27 +102,38 @@ class Native:
 
     def load(self, state: bytes) -> int:
         """Put a state where compiled functions can see it; gives the address."""
-        self._state[:] = self._packed(state)
-        return ctypes.addressof(self._state)
+        address = ctypes.addressof(self._state)
+        if state in self._raw:
+            ctypes.memmove(address, self._raw[state], 8 * self.words)
+        else:
+            self._state[:] = self.packing.pack(state)
+        return address
 
     def unpack(self, address: int) -> bytes:
         """The state at an address."""
-        return self._unpacked(ctypes.string_at(address, 8 * self.words))
+        raw = ctypes.string_at(address, 8 * self.words)
+        if raw not in self._states:
+            if len(self._states) >= REMEMBERED:
+                self._states.clear()
+                self._raw.clear()
+            state = self._states[raw] = self.packing.unpack(memoryview(raw).cast("Q"))
+            self._raw[state] = raw
+        return self._states[raw]
 
     def successors(self, state: bytes) -> list[Successor]:
         tally, records = self._tally, ctypes.addressof(self._records)
-        before = list(tally.cuts)
+        before = tally.cuts
         end = self._own.successors(self.load(state), records, self._context.address, tally.address)
         size = 8 * record_words(self.packing)
         found: list[Successor] = []
         for at in range(records, end, size):
             tag = NUMBER.from_address(at + size - 8).value
             found.append((self.action_of[tag & COMMAND], self.unpack(at)))
-        for command, (was, now) in zip(
-            self.program.commands, zip(before, tally.cuts, strict=True), strict=True
-        ):
-            if now != was and command.cut:
-                found.append((self.action_of[command.number], command.cut))
+        after = tally.cuts
+        if after != before:
+            for command, was, now in zip(self.program.commands, before, after, strict=True):
+                if now != was and command.cut:
+                    found.append((self.action_of[command.number], command.cut))
         return sorted(found, key=lambda step: step[0])
 
     def chosen(self, state: bytes, moving: int, open: int) -> int:
@@ -145,20 +160,12 @@ class Native:
 
 def _changes(program: Program, command: GuardedCommand) -> int:
     """The properties that read a variable which a command may write."""
+    writes = sum(1 << cell for cell in command.writes)
     return sum(
         1 << i
         for i, observed in enumerate(program.properties)
-        if command.writes & _reads(observed.hit) or command.writes & _reads(observed.premise)
+        if writes & (ex.reads_mask(observed.hit) | ex.reads_mask(observed.premise))
     )
-
-
-_reads_of: dict[Any, frozenset[int]] = {}
-
-
-def _reads(term: Any) -> frozenset[int]:
-    if term not in _reads_of:
-        _reads_of[term] = ex.reads(term)
-    return _reads_of[term]
 
 
 def _by_action(action_of: Sequence[int], masks: Sequence[int], actions: int) -> list[int]:

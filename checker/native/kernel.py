@@ -204,7 +204,7 @@ class _Trial:
                 f.begin(on)
         if isinstance(tree, Node):
             then, otherwise = f.label(), f.label()
-            ask(self.terms, tree.guard, dict(scope), then, otherwise)
+            ask(self.terms, tree.guard, scope, then, otherwise)
             for label, branch in ((then, tree.then), (otherwise, tree.otherwise)):
                 f.begin(label)
                 self._tree(branch, dict(scope))
