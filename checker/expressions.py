@@ -21,6 +21,7 @@ import enum
 import itertools
 import operator
 from collections.abc import Callable, Container, Iterator
+from functools import cache
 from typing import Any
 
 from eoscheck.model.domains import Region
@@ -63,10 +64,13 @@ def forget() -> None:
     but they are not shared with new ones."""
     _table.clear()
     _reads.clear()
+    for remembering in (const, eq, lt, _join, ite):
+        remembering.cache_clear()
     for term in (TRUE, FALSE):
         _table["const", term.args, bool] = term
 
 
+@cache
 def const(value: int, sort: Any = int) -> Expr:
     return _make("const", (int(value),), sort, int(value), int(value))
 
@@ -125,6 +129,7 @@ def _offset(a: Expr) -> tuple[Expr, int]:
     return (a.args[0], a.args[1].args[0]) if a.op == "add" and a.args[1].op == "const" else (a, 0)
 
 
+@cache
 def eq(a: Expr, b: Expr) -> Expr:
     if a is b:
         return TRUE
@@ -150,6 +155,7 @@ def eq(a: Expr, b: Expr) -> Expr:
     return _make("eq", (a, b), bool, 0, 1)
 
 
+@cache
 def lt(a: Expr, b: Expr) -> Expr:
     if a.hi < b.lo:
         return TRUE
@@ -181,6 +187,7 @@ def negation(a: Expr) -> Expr:
     return _make("not", (a,), bool, 0, 1)
 
 
+@cache
 def _join(op: str, terms: tuple[Expr, ...], unit: Expr, zero: Expr) -> Expr:
     flat: dict[Expr, None] = {}
     for term in terms:
@@ -204,6 +211,7 @@ def disjunction(*terms: Expr) -> Expr:
     return _join("or", terms, FALSE, TRUE)
 
 
+@cache
 def ite(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
     if condition is TRUE or then is otherwise:
         return then

@@ -8,6 +8,7 @@ everything else builds terms.
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Any, Protocol
 
 from eoscheck.checker import expressions as ex
@@ -36,14 +37,22 @@ class Untold(str):
     __hash__ = None  # type: ignore[assignment]
 
 
+@functools.cache
+def _members(sort: Any) -> tuple[Any, ...]:
+    """The members of an enumeration, in order."""
+    return tuple(sort)
+
+
 def lift(value: Any) -> Expr:
     """The term for a value of an action: a symbolic one, or a plain number, bool or enum member."""
-    if isinstance(value, Sym | SymBool):
-        return value.expr
-    if isinstance(value, bool):
+    kind: Any = type(value)
+    if kind is Sym or kind is SymBool:
+        found: Expr = value.expr
+        return found
+    if kind is bool:
         return ex.truth(value)
     if isinstance(value, enum.Enum):
-        return ex.const(list(type(value)).index(value), type(value))
+        return ex.const(_members(kind).index(value), kind)
     if isinstance(value, int):
         return ex.const(value)
     raise TraceError(f"{value!r} is not a number, a boolean or an enum member")
@@ -54,7 +63,7 @@ def lower(expr: Expr, tracer: Forking) -> Any:
     if expr.op == "const":
         if expr.sort is bool:
             return bool(expr.args[0])
-        return list(expr.sort)[expr.args[0]] if isinstance(expr.sort, enum.EnumMeta) else expr.args[0]
+        return _members(expr.sort)[expr.args[0]] if isinstance(expr.sort, enum.EnumMeta) else expr.args[0]
     return SymBool(expr, tracer) if expr.sort is bool else Sym(expr, tracer)
 
 

@@ -7,6 +7,7 @@ exit code; whatever it raises becomes one line on stderr here.
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import os
 import re
@@ -155,8 +156,14 @@ def _complain(message: str, code: int, who: str = "eoscheck") -> int:
 
 
 def main() -> Any:
-    """The entry point: the only place that exits the process."""
+    """The entry point: the only place that exits the process.
+
+    Most of what a command makes lives as long as it does. Looking for garbage in cycles seldom, and not at all at the
+    end, spares a tenth of a second of a short one.
+    """
+    gc.set_threshold(100_000)
     code = run(sys.argv[1:])
+    gc.freeze()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -74,10 +74,11 @@ def _steps(trace: Trace, style: Style) -> RenderableType:
     for step in trace.steps:
         if trace.lasso and trace.lasso.get("length") and step.number == trace.lasso.get("after", 0) + 1:
             grid.add_row("", "", "", Text("from here on, for ever:", "bold"))
-        grid.add_row(str(step.number), *_told(step))
+        mark, lane, text = _told(step)
         state.update({name: after for name, (_, after) in step.changes.items()})
-        for text in _below(step, seen, state, style):
-            grid.add_row("", "", "", Text(printable(text), "dim"))
+        for line in _below(step, seen, state, style):
+            text.append(f"\n{printable(line)}", "dim")
+        grid.add_row(str(step.number), mark, lane, text)
         seen = step.observation
     return grid
 

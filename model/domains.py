@@ -185,6 +185,11 @@ class Region:
         """Its domain has one value: it takes no room in a state."""
         return self.domain.lo == self.domain.hi
 
+    @functools.cached_property
+    def values(self) -> tuple[Any, ...]:
+        """What its codes stand for."""
+        return tuple(map(self.domain.decode, range(self.domain.hi + 1)))
+
     def cell(self, index: int) -> str:
         """The name of one cell, as a reader of a trace sees it."""
         return self.name if self.count == 1 else f"{self.name}[{index}]"

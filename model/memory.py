@@ -37,7 +37,7 @@ class ConcreteMemory:
     def load(self, region: Region, index: Any) -> Any:
         if not 0 <= index < region.count:
             raise Out(region, indexed=True)
-        return region.domain.decode(region.init if region.constant else self.cells[region.base + index])
+        return region.values[region.init if region.constant else self.cells[region.base + index]]
 
     def store(self, region: Region, index: Any, value: Any) -> None:
         if not 0 <= index < region.count:

@@ -21,13 +21,13 @@ Operand = Union["Value", int]
 Condition = Callable[[], "Value"]
 
 
-@dataclass(frozen=True, eq=False)
 class Value:
     """A value of a function: `type` is i1, i8, i16, i32, i64 or ptr; `name` how the text refers to it."""
 
-    function: Function
-    type: str
-    name: str
+    __slots__ = ("function", "name", "type")
+
+    def __init__(self, function: Function, type: str, name: str) -> None:
+        self.function, self.type, self.name = function, type, name
 
     def _binary(self, op: str, other: Operand) -> Value:
         return self.function.op(self.type, f"{op} {self.type} {self.name}, {self._text(other)}")
@@ -66,10 +66,10 @@ class Value:
         return self._binary("xor", other)
 
     def __lshift__(self, other: Operand) -> Value:
-        return self._binary("shl", other)
+        return self if isinstance(other, int) and not other else self._binary("shl", other)
 
     def __rshift__(self, other: Operand) -> Value:
-        return self._binary("lshr", other)
+        return self if isinstance(other, int) and not other else self._binary("lshr", other)
 
     def __invert__(self) -> Value:
         return self._binary("xor", -1 if self.type != "i1" else 1)

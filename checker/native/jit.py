@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import hashlib
 import os
 import subprocess
@@ -54,10 +55,16 @@ def is_kept(text: str, tier: int) -> bool:
     return _kept(text, tier).exists()
 
 
+@functools.lru_cache(2)
+def _digest(text: str) -> str:
+    """What stands for a module's text; it is asked for more than once."""
+    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
 def _kept(text: str, tier: int) -> Path:
     """The file that keeps the code of a module."""
     host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), llvmlite_version, str(tier))
-    name = hashlib.sha256("\n".join([*host, text]).encode()).hexdigest()
+    name = hashlib.blake2b("\n".join([*host, _digest(text)]).encode(), digest_size=32).hexdigest()
     folder = Path(os.environ.get("EOSCHECK_CACHE") or platformdirs.user_cache_path("eoscheck"))
     return folder / "native" / f"{name}.o"
 

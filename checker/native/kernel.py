@@ -25,7 +25,7 @@ from eoscheck.checker.native.conditions import ask, condition_function, forget, 
 from eoscheck.checker.native.context import Tally
 from eoscheck.checker.native.ir import PRELUDE, Function, Value, Variable
 from eoscheck.checker.native.packing import Packing
-from eoscheck.checker.native.terms import Scope, Terms, locate, replaced
+from eoscheck.checker.native.terms import Scope, Terms, Words, locate
 
 FAULT = 1 << 17
 COMMAND = (1 << 16) - 1
@@ -239,28 +239,29 @@ class _Trial:
 
     def _written(self, command: GuardedCommand, scope: Scope) -> tuple[dict[int, Value], Value | None]:
         """The new words, and whether some value lies outside its range."""
-        words: dict[int, Value] = {}
-        trap: Value | None = None
+        words, trap = Words(self.terms.words), None
         for effect in command.effects:
             value = self.terms.value(effect.value, scope)
             at = self.terms.value(effect.index, scope)
             self._write(effect, value, at, words)
             for outside in _outside(effect, value, at):
                 trap = outside if trap is None else trap | outside
-        return words, trap
+        return words.changed(), trap
 
-    def _write(self, effect: Effect, value: Value, at: Value, words: dict[int, Value]) -> None:
-        raw, region = self.terms.raw(value, effect.region), effect.region
+    def _write(self, effect: Effect, value: Value, at: Value, words: Words) -> None:
+        region, term = effect.region, effect.value
         if effect.index.op == "const":
+            known = term.args[0] - region.domain.lo if term.op == "const" else None
             place = self.packing.places[region.base + effect.index.args[0]]
-            words[place.word] = replaced(words.get(place.word, self.terms.words[place.word]), place, raw)
+            words.write(place, self.terms.raw(value, region) if known is None else known)
             return
+        raw = self.terms.raw(value, region)
         row = self.packing.rows[region]
         word, shift = locate(row, at)
         mask = self.f.number((1 << row.width) - 1) << shift
         possible = range(max(effect.index.lo, 0), min(effect.index.hi, region.count - 1) + 1)
         for k in dict.fromkeys(row.place(i).word for i in possible):
-            old = words.get(k, self.terms.words[k])
+            old = words[k]
             words[k] = (word == k).choose((old & ~mask) | (raw << shift), old)
 
     def _record(self, command: GuardedCommand, words: dict[int, Value]) -> None:

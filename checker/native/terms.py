@@ -6,6 +6,8 @@ been computed on the way to the present block is not computed again (`Scope`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from eoscheck.checker import expressions as ex
 from eoscheck.checker.expressions import Expr
 from eoscheck.checker.native.ir import Function, Value
@@ -54,6 +56,8 @@ class Terms:
 
     def _cell(self, expr: Expr, region: Region, index: int) -> Value:
         place = self.packing.places[region.base + index]
+        if expr.sort is bool:
+            return (self.words[place.word] >> place.shift).to("i1")
         raw = (self.words[place.word] & place.mask) >> place.shift
         return self._typed(expr, region, raw)
 
@@ -90,7 +94,41 @@ def locate(row: Row, at: Value) -> tuple[Value, Value]:
     return word + row.word, place * row.stride + row.shift
 
 
-def replaced(word: Value, place: Place, raw: Value) -> Value:
-    """A word with other bits at a place."""
-    cleared = word & (~place.mask & (1 << 64) - 1)
-    return cleared | (raw << place.shift)
+class Words:
+    """The new words of a state. What is written to the cells of a word is gathered: constants are one number, and what
+    was there before is cleared at once."""
+
+    def __init__(self, old: Sequence[Value]) -> None:
+        self.old = old
+        self.new: dict[int, Value] = {}
+        self._masks: dict[int, int] = {}
+        self._parts: dict[int, list[Value | int]] = {}
+
+    def write(self, place: Place, raw: Value | int) -> None:
+        """Write bits to a place."""
+        if self._masks.get(place.word, 0) & place.mask:
+            self[place.word]  # what is written last counts
+        self._masks[place.word] = self._masks.get(place.word, 0) | place.mask
+        part = raw << place.shift
+        self._parts.setdefault(place.word, []).append(part & place.mask if isinstance(part, int) else part)
+
+    def __getitem__(self, k: int) -> Value:
+        """A word, with what was written to it up to now."""
+        word = self.new.get(k, self.old[k])
+        if k in self._masks:
+            word = word & (~self._masks.pop(k) & (1 << 64) - 1)
+            parts = self._parts.pop(k)
+            bits = sum(part for part in parts if isinstance(part, int))
+            for part in ([bits] if bits else []) + [part for part in parts if not isinstance(part, int)]:
+                word = word | part
+            self.new[k] = word
+        return word
+
+    def __setitem__(self, k: int, word: Value) -> None:
+        self.new[k] = word
+
+    def changed(self) -> dict[int, Value]:
+        """Those that were written to."""
+        for k in list(self._masks):
+            self[k]
+        return self.new
