@@ -48,7 +48,11 @@ class Var:
         self.name = name
 
     def __get__(self, obj: Any, owner: type) -> Any:
-        return self if obj is None else obj._view_of(self.name).get()
+        if obj is None:
+            return self
+        views = obj.__dict__.get("_views")
+        view = obj._view_of(self.name) if views is None else views[self.name]
+        return view.get()
 
     def __set__(self, obj: Any, value: Any) -> None:
         obj._view_of(self.name).set(value)

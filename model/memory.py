@@ -102,10 +102,12 @@ def _field(regions: dict[str, Region], name: str) -> Region:
 class ArrayView:
     """A fixed array: `self.x[i]`, `self.x[i] = v`, `for v in self.x`."""
 
-    __slots__ = ("_regions", "count", "model")
+    __slots__ = ("_own", "_records", "_regions", "count", "model")
 
     def __init__(self, model: Holder, regions: dict[str, Region], count: int) -> None:
         self.model, self._regions, self.count = model, regions, count
+        self._own = regions.get("")
+        self._records = [RecordView(model, regions, i) for i in range(0 if self._own else count)]
 
     def get(self) -> ArrayView:
         return self
@@ -114,13 +116,15 @@ class ArrayView:
         raise TypeError("an array is assigned element by element")
 
     def __getitem__(self, index: Any) -> Any:
-        if "" in self._regions:
-            return self.model.memory.load(self._regions[""], index)
+        if self._own is not None:
+            return self.model.memory.load(self._own, index)
+        if type(index) is int and 0 <= index < self.count:
+            return self._records[index]
         return RecordView(self.model, self._regions, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if "" in self._regions:
-            self.model.memory.store(self._regions[""], index, value)
+        if self._own is not None:
+            self.model.memory.store(self._own, index, value)
             return
         if not isinstance(value, dict):
             raise TypeError("a record is assigned as a dict of its fields, or field by field")
