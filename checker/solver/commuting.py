@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 import z3  # type: ignore[import-untyped]
@@ -66,8 +66,7 @@ class Commuting:
         self.spent = reduction.footprints.spent
         self.translation = Translation(reduction.program)
         self.before = self.translation.state()
-        self.solver = z3.SolverFor(self.translation.numbers.logic)
-        self.solver.add(*self.translation.domains(self.before), *self._mutexes())
+        self.known = self._mutexes()
         self.reads = cache(ex.reads)
         self.commands = [self._free(footprint.command) for footprint in reduction.footprints.all]
         self.enabled = [self.translation.enabled(command, self.before) for command in self.commands]
@@ -78,40 +77,36 @@ class Commuting:
         reduction = self.reduction
         found = list(reduction.conflicts)
         for a in range(reduction.size):
-            below = found[a] & ((1 << a) - 1)
-            if below:
-                self.solver.push()
-                self.solver.add(self.enabled[a])
-                for b in members(below):
-                    if not self._clash(a, b):
-                        found[a] &= ~(1 << b)
-                        found[b] &= ~(1 << a)
-                self.solver.pop()
-        for at, observer in enumerate(reduction.observers, reduction.size):
-            self.solver.push()
-            self.solver.add(*map(self.before.term, observer.literals))
-            for a in range(reduction.size):
+            for b in members(found[a] & ((1 << a) - 1)):
+                if not self._clash(a, b):
+                    found[a] &= ~(1 << b)
+                    found[b] &= ~(1 << a)
+            for at, observer in enumerate(reduction.observers, reduction.size):
                 if found[a] >> at & 1 and not self._disturbs(a, observer.literals):
                     found[a] &= ~(1 << at)
-            self.solver.pop()
         return found
 
     def _clash(self, a: int, b: int) -> bool:
         """Is there a state in which a command that is enabled conflicts with another one?"""
         one, other = self.commands[a], self.commands[b]
         differs = [self._lost(other.guards, a), self._lost(one.guards, b), *self._different(a, b)]
-        return self._found(self.enabled[b], any_of(differs))
+        cells = one.reads | one.writes | other.reads | other.writes
+        return self._found(cells, self.enabled[a], self.enabled[b], any_of(differs))
 
     def _disturbs(self, a: int, literals: Sequence[Expr]) -> bool:
-        return self._found(self.enabled[a], self._lost(literals, a))
+        command = self.commands[a]
+        cells = command.reads.union(command.writes, *map(self.reads, literals))
+        return self._found(cells, self.enabled[a], *map(self.before.term, literals), self._lost(literals, a))
 
-    def _found(self, *question: Term) -> bool:
-        self.solver.push()
-        try:
-            self.solver.add(*question)
-            return answer(self.solver, None) is not None
-        finally:
-            self.solver.pop()
+    def _found(self, cells: frozenset[int], *question: Term) -> bool:
+        """Is there a state that answers a question? Of other variables than those that it is about nothing is said:
+        that would cost more than it excludes."""
+        solver = z3.SolverFor(self.translation.numbers.logic)
+        pairs = itertools.combinations_with_replacement(sorted(cells), 2)
+        known = [clause for pair in pairs for clause in self.known.get(pair, ())]
+        domains = self.translation.domains(self.before, sorted(cells))
+        solver.add(all_of([*domains, *known, *question]))
+        return answer(solver, None) is not None
 
     def _lost(self, literals: Sequence[Expr], by: int) -> Term:
         """That some conditions, which hold, do not all hold after a command."""
@@ -149,8 +144,8 @@ class Commuting:
     def _counts(self, literal: Expr) -> bool:
         return bool(self.reads(literal)) and self.reads(literal) <= self.spent
 
-    def _mutexes(self) -> Iterator[Any]:
-        """What no reachable state has at once."""
+    def _mutexes(self) -> dict[tuple[int, int], list[Term]]:
+        """What no reachable state has at once, by pair of variables (twice the same: what it never has)."""
         mutexes = self.reduction.mutexes
         place = {
             fact: (cell, fact - mutexes.first[cell])
@@ -161,9 +156,13 @@ class Commuting:
             fact: z3.Not(self.translation.among(self.before, cell, 1 << value))
             for fact, (cell, value) in place.items()
         }
+        found: dict[tuple[int, int], list[Term]] = {}
         for fact, (cell, _) in place.items():
             if not mutexes.reached >> fact & 1:
-                yield absent[fact]
+                found.setdefault((cell, cell), []).append(absent[fact])
                 continue
             apart = mutexes.reached & ~mutexes.along[fact] & ~mutexes.facts[cell] & ((1 << fact) - 1)
-            yield from (any_of((absent[fact], absent[other])) for other in members(apart))
+            for other in members(apart):
+                clause = any_of((absent[fact], absent[other]))
+                found.setdefault((place[other][0], cell), []).append(clause)
+        return found
