@@ -93,7 +93,7 @@ def command(
 def exit_code(reports: list[Report]) -> int:
     """The worst of what came of them, a difference before what is left undecided."""
     outcomes = {report.outcome for report in reports}
-    if outcomes & {"diverged", "not reproduced"}:
+    if outcomes & {"diverged", "not reproduced", "judges differ"}:
         return 5
     return 3 if "cannot be forced" in outcomes else 0
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from eoscheck.checker.audit.history import History
 from eoscheck.checker.counterexample import Trace, readable
 from eoscheck.gen.clients.background import ProxyError
 from eoscheck.gen.kafka.flavour import NoKafka
@@ -16,6 +17,7 @@ from eoscheck.gen.replay.calls import Call, Planned
 from eoscheck.gen.replay.outcome import CannotForce, Diverged, NotReproduced
 from eoscheck.gen.replay.plan import Planner, unplayable
 from eoscheck.gen.replay.run import Run
+from eoscheck.gen.replay.second import Expected, disagreements, judged
 from eoscheck.gen.replay.setting import setting
 from eoscheck.gen.replay.testbed import Testbed
 from eoscheck.model.pipeline import Pipeline, build
@@ -38,6 +40,7 @@ class Plan:
     setting    the calls of the set-up
     steps      the steps of the trace with their calls
     must_see   the observation at the end
+    expected   what the model says of the guarantees at the end
     postgres   whether its stores need transactions side by side
     refused    why it cannot be replayed at all, or None
     """
@@ -48,6 +51,7 @@ class Plan:
     must_see: dict[str, Any]
     postgres: bool
     refused: str | None = None
+    expected: Expected = field(default_factory=Expected)
 
     @property
     def unforced(self) -> list[Planned]:
@@ -59,11 +63,13 @@ class Plan:
 class Report:
     """What came of a replay.
 
-    outcome   "as predicted", "diverged", "not reproduced", "cannot be forced"
+    outcome   "as predicted", "diverged", "not reproduced", "cannot be forced"; "judges differ": all was seen as
+              predicted, and yet an audit of it says something else of the guarantees than the model
     step      where it ended: the last step, or the one that went otherwise; None: at the end
     text      one line
     what      for a divergence what differed, without the numbers of this run: its kind
     timeline  every request and answer
+    history   what was sent and seen, where the replay came to its end
     """
 
     outcome: str
@@ -72,6 +78,7 @@ class Report:
     seconds: float
     timeline: list[str] = field(default_factory=list)
     what: str = ""
+    history: History | None = None
 
     @property
     def good(self) -> bool:
@@ -96,7 +103,8 @@ def plan_path(pipeline: Pipeline, labels: Sequence[str]) -> Plan:
     planner.walk(labels)
     last = planner.observation()
     outbox = any(store.write == "outbox" for store in pipeline.spec.stores)
-    return Plan(pipeline.spec, begin, planner.steps, last, outbox, unplayable(pipeline))
+    refused, expected = unplayable(pipeline), planner.expected()
+    return Plan(pipeline.spec, begin, planner.steps, last, outbox, refused, expected)
 
 
 def plan_trace(trace: Trace) -> Plan:
@@ -161,6 +169,7 @@ def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
     try:
         with run:
             _play(run, plan, every_step)
+            history = run.history(plan.expected.subject)
     except Diverged as failure:
         what = f"{failure.what.partition(': ')[2]}: {failure.model}, not {failure.real}"
         return _report("diverged", failure.step, str(failure), begin, run, what)
@@ -182,6 +191,20 @@ def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
         # The coordinator never asks for a marker that the model wants written.
         step = run.timeline.step
         return _report("diverged", step, f"step {step}: {failure}", begin, run, "no such marker")
+    return replace(_judged(run, plan, history, begin), history=history)
+
+
+def _judged(run: Run, plan: Plan, history: History, begin: float) -> Report:
+    """The report of a replay that went as predicted, once the audit has seen its history, too."""
+    result = judged(history)
+    differing = disagreements(result, plan.expected)
+    violated = [j.name for j in result.judgements if j.verdict == "violated"]
+    run.timeline.note("audit", f"violated: {', '.join(violated)}" if violated else "all is explained")
+    for line in differing:
+        run.timeline.note("audit", f"!! {line}")
+    if differing:
+        text = f"the judges differ: {'; '.join(differing)}"
+        return _report("judges differ", None, text, begin, run, text)
     return _report("as predicted", None, f"{len(plan.steps)} steps, as predicted", begin, run, "")
 
 

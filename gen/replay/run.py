@@ -17,19 +17,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from eoscheck.checker.audit.history import History, Send
 from eoscheck.gen.kafka.wire import Connection, WireError, error_name, request
-from eoscheck.gen.replay.actors import Actor, Client, Reader, text
+from eoscheck.gen.replay.actor import Actor, outcome, text
+from eoscheck.gen.replay.actors import OFFSETS, Client, Reader
 from eoscheck.gen.replay.coordinators import Transaction
 from eoscheck.gen.replay.groups import Group
 from eoscheck.gen.replay.observe import Observer, differences
 from eoscheck.gen.replay.outcome import CannotForce, GuaranteeViolated, NotReproduced, Timeline, means
+from eoscheck.gen.replay.recorder import Look, Recorder, Subject
 from eoscheck.gen.replay.speech import Place, Speech, until
 from eoscheck.model import spec as spec_module
 
 if TYPE_CHECKING:
     from eoscheck.gen.replay.markers import Markers
-
-OFFSETS = "__consumer_offsets"
 
 
 class Run:
@@ -53,6 +54,7 @@ class Run:
         self.speech = Speech(transaction_version)
         self.suffix = secrets.token_hex(4)
         self.timeline = Timeline()
+        self.recorder = Recorder()
         self.producer_ids: dict[str, int] = {}
         self.topics: dict[str, int] = {}
         self.clients: dict[str, Client] = {}
@@ -172,7 +174,7 @@ class Run:
         for topic, partitions in self._inputs.items():
             for number, values in enumerate(partitions):
                 for value in values:
-                    self._lay(Place(self.unique(topic), number), value)
+                    self._lay(f"{topic}-{number}", value)
         for name in initialised:
             self.clients[name].init_producer_id(answers="NONE", now=0)
         for name, owners in (shares or {}).items():
@@ -195,7 +197,8 @@ class Run:
         places = [Place(name, k) for name, count in names.items() for k in range(count)]
         until("leaders of the topics", lambda: self.speech.led(connection, places))
 
-    def _lay(self, place: Place, value: int) -> None:
+    def _lay(self, partition: str, value: int) -> None:
+        place = self.place(partition)
         put = self.speech.produce(
             place,
             text(value, None),
@@ -206,7 +209,10 @@ class Run:
             sequence=-1,
         )
         answer = self._observer.connection().call(put)
-        error = error_name(answer.responses[0].partition_responses[0].error_code)
+        laid = answer.responses[0].partition_responses[0]
+        error = error_name(laid.error_code)
+        send = Send(event=0, partition=partition, value=value, by=partition)
+        self.recorder.answered(send, error, int(laid.base_offset), -1)
         if error != "NONE":
             raise CannotForce(f"input {value} cannot be laid into {place.topic}: {error}")
 
@@ -247,6 +253,16 @@ class Run:
     def observe(self, predicted: Mapping[str, Any]) -> dict[str, Any]:
         """What is seen now, of the things that a predicted observation speaks of."""
         return self._observer.all_of(predicted)
+
+    def look(self, partition: str) -> Look:
+        """The whole log of a partition as it is now."""
+        log = self.speech.fetch(self._observer.connection(), self.place(partition), 0, "read_uncommitted")
+        batches = [(b, outcome(b, log.batches)) for b in log.batches]
+        return Look(batches, log.high_watermark, log.last_stable_offset)
+
+    def history(self, subject: Subject, name: str = "replay") -> History:
+        """What was sent, answered and seen up to now, to be audited."""
+        return self.recorder.history(self, subject, name)
 
     def must_see(self, predicted: Mapping[str, Any], *, never: Mapping[str, Any] | None = None) -> None:
         """The end of a trace: everything must be seen as predicted. Raises NotReproduced.
