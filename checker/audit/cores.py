@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import z3  # type: ignore[import-untyped]
 from eoscheck.checker.audit.rules import Constraint
@@ -19,6 +20,24 @@ TRIES = 200
 
 class Unknown(Exception):
     """Z3 does not say whether a set of observations can be explained."""
+
+
+def can_hold(constraints: Iterable[Constraint], deadline: float, *besides: object) -> bool:
+    """Whether all constraints can hold together, every observation being believed. Raises Unknown."""
+    solver = z3.Solver()
+    solver.add([*(c.formula for c in constraints), *besides])
+    return _answer(solver, deadline) == z3.sat
+
+
+def _answer(solver: Any, deadline: float, *assumed: object) -> Any:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise Unknown("out of time")
+    solver.set("timeout", max(int(left * 1000), 1))
+    answer = solver.check(*assumed)
+    if answer == z3.unknown:
+        raise Unknown(solver.reason_unknown())
+    return answer
 
 
 class Weighing:
@@ -37,18 +56,12 @@ class Weighing:
             bound = [self._literals[o] for o in sorted(constraint.observed)]
             self.solver.add(z3.Implies(z3.And(bound), constraint.formula) if bound else constraint.formula)
 
-    def core(self, observed: Iterable[int], *besides: object) -> list[int] | None:
+    def core(self, observed: Iterable[int]) -> list[int] | None:
         """Some of these observations that cannot be explained together; None: all of them can. Raises Unknown."""
-        left = max(self.deadline - time.monotonic(), 0.001)
-        self.solver.set("timeout", int(left * 1000) or 1)
-        answer = self.solver.check([*(self._literals[o] for o in observed), *besides])
-        if answer == z3.unknown or time.monotonic() > self.deadline:
-            raise Unknown(self.solver.reason_unknown())
-        if answer == z3.sat:
+        assumed = [self._literals[o] for o in observed]
+        if _answer(self.solver, self.deadline, assumed) == z3.sat:
             return None
-        return sorted(
-            self._names[str(literal)] for literal in self.solver.unsat_core() if str(literal) in self._names
-        )
+        return sorted(self._names[str(literal)] for literal in self.solver.unsat_core())
 
     def explained(self, observed: Iterable[int]) -> bool:
         """Whether these observations can be explained together. Raises Unknown."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from eoscheck.checker.audit.cores import Unknown, Weighing, steps
+import z3  # type: ignore[import-untyped]
+from eoscheck.checker.audit.cores import Unknown, Weighing, can_hold, steps
 from eoscheck.checker.audit.effects import atomic_read, no_duplicates, no_loss
 from eoscheck.checker.audit.facts import Facts
 from eoscheck.checker.audit.history import History
@@ -104,10 +105,10 @@ def audit(history: History, wanted: Sequence[str] = (), seconds: float = SECONDS
     judgements: list[Judgement] = []
     outcomes: dict[str, str] = {}
     for question in _questions(facts, wanted):
-        judgement, weighing = _answered(question, begun + seconds)
-        judgements.append(judgement)
-        if question.name == "atomic-visibility" and judgement.verdict == "holds" and weighing is not None:
-            outcomes = _outcomes(facts, weighing)
+        judgements.append(_answered(question, begun + seconds))
+        if question.name == "atomic-visibility" and judgements[-1].verdict == "holds":
+            with suppress(Unknown):
+                outcomes = _outcomes(facts, question, begun + seconds)
     judgements = [*judgements, *_exactly_once(judgements, wanted)]
     asked = [j for j in judgements if _is_wanted(j.name, wanted)]
     return Audit(history, tuple(asked), outcomes, round(time.monotonic() - begun, 3))
@@ -130,18 +131,17 @@ def _questions(facts: Facts, wanted: Sequence[str]) -> Iterator[Question]:
         yield from atomic_read(facts)
 
 
-def _answered(question: Question, deadline: float) -> tuple[Judgement, Weighing | None]:
+def _answered(question: Question, deadline: float) -> Judgement:
     if question.unjudged:
-        return Judgement(question.name, "vacuous", f"not judged: {question.unjudged}"), None
-    weighing = Weighing(question.constraints, deadline)
+        return Judgement(question.name, "vacuous", f"not judged: {question.unjudged}")
     try:
-        if weighing.explained(weighing.observed):
-            return Judgement(question.name, "holds"), weighing
+        if can_hold(question.constraints, deadline):
+            return Judgement(question.name, "holds")
+        findings = _findings(question.constraints, deadline)
     except Unknown as error:
-        return Judgement(question.name, "undecided", f"Z3 does not say: {error}"), None
-    findings = _findings(question.constraints, deadline)
+        return Judgement(question.name, "undecided", f"Z3 does not say: {error}")
     told = findings[:MOST]
-    return Judgement(question.name, "violated", "", tuple(told), len(findings) - len(told)), None
+    return Judgement(question.name, "violated", "", tuple(told), len(findings) - len(told))
 
 
 def _findings(constraints: Sequence[Constraint], deadline: float) -> list[Finding]:
@@ -152,7 +152,7 @@ def _findings(constraints: Sequence[Constraint], deadline: float) -> list[Findin
         if not c.unknowns and c.observed
     ]
     known = [set(f.events) for f in found]
-    for component in _components([c for c in constraints if c.unknowns]):
+    for component in _components(constraints):
         for finding in _contradictions(component, deadline):
             if not any(events <= set(finding.events) for events in known):
                 found.append(finding)
@@ -160,7 +160,7 @@ def _findings(constraints: Sequence[Constraint], deadline: float) -> list[Findin
 
 
 def _components(constraints: Sequence[Constraint]) -> list[list[Constraint]]:
-    """The constraints, those together that speak of the same unknowns, directly or by way of others."""
+    """The constraints with unknowns, those together that speak of the same ones, directly or by way of others."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -168,6 +168,7 @@ def _components(constraints: Sequence[Constraint]) -> list[list[Constraint]]:
             parent[name] = name = parent[parent[name]]
         return name
 
+    constraints = [c for c in constraints if c.unknowns]
     for constraint in constraints:
         first, *others = constraint.unknowns
         for other in others:
@@ -207,20 +208,15 @@ def _exactly_once(judgements: Iterable[Judgement], wanted: Sequence[str]) -> Ite
             yield replace(worse, name=f"exactly-once@{sink}", findings=both, more=doubled.more + lost.more)
 
 
-def _outcomes(facts: Facts, weighing: Weighing) -> dict[str, str]:
+def _outcomes(facts: Facts, question: Question, deadline: float) -> dict[str, str]:
     """What the observations say of the transactions whose clients were told nothing."""
+    about = {name: own for own in _components(question.constraints) for c in own for name in c.unknowns}
     found = {}
     for transaction in facts.transactions:
         if transaction in facts.committed or transaction in facts.aborted:
             continue
-        shown = visible(transaction)
-        try:
-            may = [word for word, way in (("committed", shown), ("aborted", ~shown)) if _may(weighing, way)]
-        except Unknown:
-            may = []
+        shown, own = visible(transaction), about.get(transaction, [])
+        ways = (("committed", shown), ("aborted", z3.Not(shown)))
+        may = [word for word, way in ways if can_hold(own, deadline, way)]
         found[transaction] = may[0] if len(may) == 1 else "either"
     return found
-
-
-def _may(weighing: Weighing, way: Any) -> bool:
-    return weighing.core(weighing.observed, way) is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import z3  # type: ignore[import-untyped]
 from eoscheck.checker.audit.facts import Facts, Given
-from eoscheck.checker.audit.history import Read, Send, Value
+from eoscheck.checker.audit.history import Read, Value
 from eoscheck.checker.audit.rules import Because, Constraint, Question, impossible
 
 Record = tuple[str, int | None, Value | None]
@@ -18,12 +18,11 @@ Record = tuple[str, int | None, Value | None]
 
 def order(facts: Facts) -> Iterator[Question]:
     """Of every reader, and of what all of them say of one log."""
-    sent = _sent(facts)
     for reader in facts.readers:
         found: list[Constraint] = []
         for way in facts.ways(reader):
             found += _backwards(way)
-            found += _overtaken(way, sent)
+            found += _overtaken(facts, way)
         yield Question(f"order@{reader}", found, "" if facts.given.get(reader) else "it was given nothing")
     if any(g.read.offset is None for gs in facts.given.values() for g in gs):
         yield Question("order", list(_agreement(facts)))
@@ -39,45 +38,34 @@ def _backwards(way: list[Given]) -> Iterator[Constraint]:
 
 # --- as it was sent -----------------------------------------------------------------------------------------------
 
-Sent = dict[tuple[str, Value], tuple[str, int]]
-"""By partition ("" for all) and value: who sent it, or where it lay, and as which one."""
+Number = tuple[str, int]
+"""Who sent something, or where it lay, and as which one."""
 
 
-def _sent(facts: Facts) -> Sent:
-    found: Sent = {}
-    counts: dict[tuple[str, str], int] = defaultdict(int)
-    if facts.inputs:
-        own = [("", i.partition, i.value) for i in facts.inputs if i.partition is not None]
-    else:
-        own = [
-            (s.partition, s.by, s.value) for _, s in facts.every_send if s.acknowledged and _stood(facts, s)
-        ]
-    for partition, origin, value in own:
-        if (partition, value) not in found:
-            counts[partition, origin] += 1
-            found[partition, value] = origin, counts[partition, origin]
-    return found
-
-
-def _stood(facts: Facts, send: Send) -> bool:
-    """Whether a record is not known to be taken back."""
-    return send.transaction not in facts.aborted and send.transaction not in facts.unwanted
-
-
-def _overtaken(way: list[Given], sent: Sent) -> Iterator[Constraint]:
+def _overtaken(facts: Facts, way: list[Given]) -> Iterator[Constraint]:
     """An input after a later one of the same origin."""
+    inputs = {
+        one.value: (one.partition, n) for n, one in enumerate(facts.inputs) if one.partition is not None
+    }
     last: dict[str, tuple[int, Given]] = {}
     for given in way:
-        read = given.read
-        place = sent.get(("", read.value)) or sent.get((read.partition, read.value))
+        place = inputs.get(given.read.value) if facts.inputs else _sent_as(facts, given.read)
         if place is None:
             continue
         origin, number = place
         before = last.get(origin)
         if before is not None and before[0] > number:
-            told = {"before": before[1].read, "after": read, "origin": origin}
+            told = {"before": before[1].read, "after": given.read, "origin": origin}
             yield impossible([before[1].index, given.index], "overtaken", **told)
         last[origin] = number, given
+
+
+def _sent_as(facts: Facts, read: Read) -> Number | None:
+    """The one acknowledged send that a read can show. What may have been sent again has no number."""
+    sends = facts.candidates(read)
+    if len(sends) != 1 or not sends[0][1].acknowledged or not sends[0][1].by:
+        return None
+    return sends[0][1].by, sends[0][0]
 
 
 # --- as everybody else says ---------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.positions: dict[tuple[str, str], int] = {}
-        self._offsets: list[tuple[str, int]] = []
+        self._committing: dict[str, list[tuple[int, int]]] = {}
 
     def add(self, event: Event) -> None:
         self.events.append(event)
@@ -64,7 +64,8 @@ class Recorder:
         taken = None if error is None else error == "NONE"
         self.add(replace(send, acknowledged=taken, offset=offset if taken else None))
         if taken and offset is None:
-            self._offsets.append((send.partition, producer_id))
+            # An offset of a group: the broker does not say where it lies in the log.
+            self._committing.setdefault(send.partition, []).append((len(self.events) - 1, producer_id))
 
     def ends(self, transaction: str, commit: bool) -> None:
         """A client asks for the end of its transaction."""
@@ -103,15 +104,26 @@ class Recorder:
             for origin, values in subject.origins.items()
             for value in values
         ]
-        events = [
-            *head,
-            *inputs,
-            *(_of_member(e, subject) for e in self.events),
-            *self._last_look(run, subject),
-        ]
+        looked = [*self._offsets(run), *self._last_look(run, subject)]
+        events = [*head, *inputs, *(_of_member(e, subject) for e in self.events), *looked]
         # Behind the line that names the format.
         numbered = (replace(event, event=line) for line, event in enumerate(events, start=2))
         return History(name, tuple(numbered), "line")
+
+    def _offsets(self, run: Run) -> Iterable[Event]:
+        """What became of offsets that were sent in transactions: those of one producer lie in the log as they were
+        acknowledged, one after the other. Other groups may share the log."""
+        for partition, sends in self._committing.items():
+            batches = list(run.look(f"{partition}-0").transactional())
+            for producer_id in {producer_id for _, producer_id in sends}:
+                lying = [(b, marker) for b, marker in batches if b.producer_id == producer_id]
+                own = [index for index, other in sends if other == producer_id]
+                # Fewer: the log was cleaned in between (on a cluster that was running already).
+                for index, (batch, marker) in zip(own, lying if len(lying) == len(own) else (), strict=False):
+                    event = self.events[index]
+                    assert isinstance(event, Send)
+                    self.events[index] = replace(event, offset=batch.offset)
+                    yield Log(event=0, partition=partition, offset=batch.offset, marker=MARKERS[marker])
 
     def _last_look(self, run: Run, subject: Subject) -> Iterable[Event]:
         for topic, count in run.topics.items():

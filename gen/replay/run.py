@@ -67,6 +67,7 @@ class Run:
         self._database, self._folder = database, None if database else tempfile.TemporaryDirectory()
         self._observer = Observer(self, "observer")
         self._offsets_partitions = 0
+        self._begins: dict[str, int] = {}
 
     def __enter__(self) -> Run:
         return self
@@ -179,9 +180,16 @@ class Run:
             self.clients[name].init_producer_id(answers="NONE", now=0)
         for name, owners in (shares or {}).items():
             group = self.groups[name]
+            self._begins[f"{OFFSETS}:{name}-0"] = self._end_of(f"{OFFSETS}:{name}-0") if initialised else 0
             for client in group.clients:
                 group.joins(client)
             group.rebalances(owners, generation=1)
+
+    def _end_of(self, partition: str) -> int:
+        found = self.speech.list_offset(
+            self._observer.connection(), self.place(partition), "latest", "read_uncommitted"
+        )
+        return int(found)
 
     def _create_topics(self) -> None:
         names = {self.unique(name): partitions for name, partitions in self.topics.items()}
@@ -255,8 +263,9 @@ class Run:
         return self._observer.all_of(predicted)
 
     def look(self, partition: str) -> Look:
-        """The whole log of a partition as it is now."""
-        log = self.speech.fetch(self._observer.connection(), self.place(partition), 0, "read_uncommitted")
+        """The log of a partition as it is now, from where it ended when the replay began."""
+        begin = self._begins.get(partition, 0)
+        log = self.speech.fetch(self._observer.connection(), self.place(partition), begin, "read_uncommitted")
         batches = [(b, outcome(b, log.batches)) for b in log.batches]
         return Look(batches, log.high_watermark, log.last_stable_offset)
 
