@@ -26,7 +26,7 @@ def can_hold(constraints: Iterable[Constraint], deadline: float, *besides: objec
     """Whether all constraints can hold together, every observation being believed. Raises Unknown."""
     solver = z3.Solver()
     solver.add([*(c.formula for c in constraints), *besides])
-    return _answer(solver, deadline) == z3.sat
+    return bool(_answer(solver, deadline) == z3.sat)
 
 
 def _answer(solver: Any, deadline: float, *assumed: object) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 from eoscheck.checker.engine import Interpreter
 from eoscheck.gen.replay.calls import Call, Planned
 from eoscheck.gen.replay.handlers import Handler, Handlers, silent
-from eoscheck.gen.replay.second import Expected, Watcher
+from eoscheck.gen.replay.second import Watcher
 from eoscheck.gen.replay.setting import predicted
 from eoscheck.model import values
 from eoscheck.model.client import Client
@@ -163,9 +163,9 @@ class Planner(Handlers):
         self.model.memory = ConcreteMemory(self.state)
         return predicted(self.pipeline, self.numbers)
 
-    def expected(self) -> Expected:
-        """What the model says of the guarantees by now."""
-        return self._watcher.expected(self.state)
+    def judgement(self) -> Call:
+        """The last call: the audit must say of the guarantees what the model says now."""
+        return self._watcher.judgement(self.state)
 
     def _step(self, action: Action) -> list[str]:
         self.numbers.before(action)

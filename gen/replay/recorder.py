@@ -4,7 +4,7 @@ showed. Nothing of it is taken from the model's predictions, so that an audit of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -42,10 +42,10 @@ class Subject:
     due      by input, once nobody will come back to it: where its effect must show ("audit/payments", "ledger")
     """
 
-    places: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
-    members: dict[str, dict[str, str]] = field(default_factory=dict)
-    origins: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    due: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    places: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    members: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    origins: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    due: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 class Recorder:
@@ -92,15 +92,20 @@ class Recorder:
 
     # -- the end
 
-    def history(self, run: Run, subject: Subject, name: str) -> History:
+    def history(self, run: Run, subject: Subject) -> History:
         """The history up to now, with a last look at every log and store."""
         head = [
-            Reader(event=0, reader=reader, isolation=run.readers[reader].isolation, places=places)
+            Reader(
+                event=0,
+                reader=reader,
+                isolation=run.readers[reader].isolation,
+                places={name: tuple(parts) for name, parts in places.items()},
+            )
             for reader, places in subject.places.items()
             if reader in run.readers
         ]
         inputs = [
-            Input(event=0, value=value, partition=origin, due=subject.due.get(value, ()))
+            Input(event=0, value=value, partition=origin, due=tuple(subject.due.get(value, ())))
             for origin, values in subject.origins.items()
             for value in values
         ]
@@ -108,7 +113,7 @@ class Recorder:
         events = [*head, *inputs, *(_of_member(e, subject) for e in self.events), *looked]
         # Behind the line that names the format.
         numbered = (replace(event, event=line) for line, event in enumerate(events, start=2))
-        return History(name, tuple(numbered), "line")
+        return History("replay", tuple(numbered), "line")
 
     def _offsets(self, run: Run) -> Iterable[Event]:
         """What became of offsets that were sent in transactions: those of one producer lie in the log as they were

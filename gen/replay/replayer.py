@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from eoscheck.checker.audit.history import History
@@ -14,10 +14,9 @@ from eoscheck.gen.clients.background import ProxyError
 from eoscheck.gen.kafka.flavour import NoKafka
 from eoscheck.gen.kafka.wire import WireError
 from eoscheck.gen.replay.calls import Call, Planned
-from eoscheck.gen.replay.outcome import CannotForce, Diverged, NotReproduced
+from eoscheck.gen.replay.outcome import CannotForce, Diverged, JudgesDiffer, NotReproduced
 from eoscheck.gen.replay.plan import Planner, unplayable
 from eoscheck.gen.replay.run import Run
-from eoscheck.gen.replay.second import Expected, disagreements, judged
 from eoscheck.gen.replay.setting import setting
 from eoscheck.gen.replay.testbed import Testbed
 from eoscheck.model.pipeline import Pipeline, build
@@ -40,7 +39,7 @@ class Plan:
     setting    the calls of the set-up
     steps      the steps of the trace with their calls
     must_see   the observation at the end
-    expected   what the model says of the guarantees at the end
+    judgement  the last call: what an audit must say
     postgres   whether its stores need transactions side by side
     refused    why it cannot be replayed at all, or None
     """
@@ -49,9 +48,9 @@ class Plan:
     setting: Sequence[Call]
     steps: Sequence[Planned]
     must_see: dict[str, Any]
+    judgement: Call
     postgres: bool
     refused: str | None = None
-    expected: Expected = field(default_factory=Expected)
 
     @property
     def unforced(self) -> list[Planned]:
@@ -103,8 +102,8 @@ def plan_path(pipeline: Pipeline, labels: Sequence[str]) -> Plan:
     planner.walk(labels)
     last = planner.observation()
     outbox = any(store.write == "outbox" for store in pipeline.spec.stores)
-    refused, expected = unplayable(pipeline), planner.expected()
-    return Plan(pipeline.spec, begin, planner.steps, last, outbox, refused, expected)
+    refused = unplayable(pipeline)
+    return Plan(pipeline.spec, begin, planner.steps, last, planner.judgement(), outbox, refused)
 
 
 def plan_trace(trace: Trace) -> Plan:
@@ -169,13 +168,14 @@ def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
     try:
         with run:
             _play(run, plan, every_step)
-            history = run.history(plan.expected.subject)
     except Diverged as failure:
         what = f"{failure.what.partition(': ')[2]}: {failure.model}, not {failure.real}"
         return _report("diverged", failure.step, str(failure), begin, run, what)
     except NotReproduced as failure:
         step = run.timeline.step if every_step else None
         return _report("diverged" if step else "not reproduced", step, str(failure), begin, run, failure.what)
+    except JudgesDiffer as failure:
+        return _report("judges differ", None, str(failure), begin, run, str(failure))
     except CannotForce as failure:
         return _report(
             "diverged", run.timeline.step, f"step {run.timeline.step}: {failure}", begin, run, str(failure)
@@ -191,20 +191,6 @@ def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
         # The coordinator never asks for a marker that the model wants written.
         step = run.timeline.step
         return _report("diverged", step, f"step {step}: {failure}", begin, run, "no such marker")
-    return replace(_judged(run, plan, history, begin), history=history)
-
-
-def _judged(run: Run, plan: Plan, history: History, begin: float) -> Report:
-    """The report of a replay that went as predicted, once the audit has seen its history, too."""
-    result = judged(history)
-    differing = disagreements(result, plan.expected)
-    violated = [j.name for j in result.judgements if j.verdict == "violated"]
-    run.timeline.note("audit", f"violated: {', '.join(violated)}" if violated else "all is explained")
-    for line in differing:
-        run.timeline.note("audit", f"!! {line}")
-    if differing:
-        text = f"the judges differ: {'; '.join(differing)}"
-        return _report("judges differ", None, text, begin, run, text)
     return _report("as predicted", None, f"{len(plan.steps)} steps, as predicted", begin, run, "")
 
 
@@ -218,8 +204,9 @@ def _play(run: Run, plan: Plan, every_step: bool) -> None:
         if every_step and step.calls:
             run.must_see(step.observation)
     run.must_see(plan.must_see)
+    perform(run, plan.judgement)
 
 
 def _report(outcome: str, step: int | None, text: str, begin: float, run: Run, what: str) -> Report:
     kind = re.sub(r"[0-9]+", "n", what)
-    return Report(outcome, step, text, time.monotonic() - begin, run.timeline.lines, kind)
+    return Report(outcome, step, text, time.monotonic() - begin, run.timeline.lines, kind, run.history)

@@ -6,6 +6,7 @@ with Run(cluster_address, transaction_version=0) as run:
     run.begins()
     producer.produce("payments", 1, answers="NONE", offset=0)
     run.must_see({"partitions": {"payments-0": {"records": [1]}}})
+    run.must_be_judged(violated=[])
 """
 
 from __future__ import annotations
@@ -24,8 +25,16 @@ from eoscheck.gen.replay.actors import OFFSETS, Client, Reader
 from eoscheck.gen.replay.coordinators import Transaction
 from eoscheck.gen.replay.groups import Group
 from eoscheck.gen.replay.observe import Observer, differences
-from eoscheck.gen.replay.outcome import CannotForce, GuaranteeViolated, NotReproduced, Timeline, means
+from eoscheck.gen.replay.outcome import (
+    CannotForce,
+    GuaranteeViolated,
+    JudgesDiffer,
+    NotReproduced,
+    Timeline,
+    means,
+)
 from eoscheck.gen.replay.recorder import Look, Recorder, Subject
+from eoscheck.gen.replay.second import disagreements, judged
 from eoscheck.gen.replay.speech import Place, Speech, until
 from eoscheck.model import spec as spec_module
 
@@ -40,6 +49,7 @@ class Run:
     speech      the requests that a client of this cluster speaks
     markers     what steers transaction markers, or None where they are left to the coordinator
     database    where stores live: a connection string of PostgreSQL, or None for sqlite
+    history     what was sent, answered and seen, once it was judged
     """
 
     def __init__(
@@ -55,6 +65,7 @@ class Run:
         self.suffix = secrets.token_hex(4)
         self.timeline = Timeline()
         self.recorder = Recorder()
+        self.history: History | None = None
         self.producer_ids: dict[str, int] = {}
         self.topics: dict[str, int] = {}
         self.clients: dict[str, Client] = {}
@@ -269,10 +280,6 @@ class Run:
         batches = [(b, outcome(b, log.batches)) for b in log.batches]
         return Look(batches, log.high_watermark, log.last_stable_offset)
 
-    def history(self, subject: Subject, name: str = "replay") -> History:
-        """What was sent, answered and seen up to now, to be audited."""
-        return self.recorder.history(self, subject, name)
-
     def must_see(self, predicted: Mapping[str, Any], *, never: Mapping[str, Any] | None = None) -> None:
         """The end of a trace: everything must be seen as predicted. Raises NotReproduced.
 
@@ -292,6 +299,31 @@ class Run:
         if wrong:
             raise NotReproduced(wrong)
         self.timeline.note("observer", "everything is seen as predicted")
+
+    def must_be_judged(
+        self,
+        *,
+        violated: Sequence[str],
+        places: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+        members: Mapping[str, Mapping[str, str]] | None = None,
+        origins: Mapping[str, Sequence[int]] | None = None,
+        due: Mapping[int, Sequence[str]] | None = None,
+    ) -> None:
+        """The end of a trace, for the second judge: an audit of what was really sent, answered and seen must find
+        these guarantees violated and no others. The rest is what it is to be judged by (`Subject`).
+
+        Raises JudgesDiffer.
+        """
+        subject = Subject(places or {}, members or {}, origins or {}, due or {})
+        self.history = self.recorder.history(self, subject)
+        result = judged(self.history)
+        found = [j.name for j in result.judgements if j.verdict == "violated"]
+        self.timeline.note("audit", f"violated: {', '.join(found)}" if found else "all is explained")
+        differing = disagreements(result, violated)
+        for line in differing:
+            self.timeline.note("audit", f"!! {line}")
+        if differing:
+            raise JudgesDiffer(differing)
 
     def end(self) -> None:
         """Remove everything of this replay from the cluster and the database."""

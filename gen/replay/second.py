@@ -6,11 +6,13 @@ holds what was really answered and seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict
 
 from eoscheck.checker.audit.history import History
 from eoscheck.checker.audit.judge import Audit, audit
 from eoscheck.checker.engine import Interpreter
+from eoscheck.gen.replay.calls import Call
 from eoscheck.gen.replay.recorder import Subject
 from eoscheck.model.language import ConcreteMemory, Property
 from eoscheck.model.pipeline import Pipeline
@@ -20,19 +22,6 @@ from eoscheck.model.sinks import ReaderSink, Sink, sinks
 
 JUDGED = ("no-duplicates", "no-loss", "order", "atomic-visibility", "atomic-read")
 """The properties that both judge. What else there is needs more than a history shows: epochs, time."""
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What the model says at the end of an execution.
-
-    judged    names of the properties that both judge
-    violated  those of them that the execution violates
-    """
-
-    subject: Subject = field(default_factory=Subject)
-    judged: tuple[str, ...] = ()
-    violated: frozenset[str] = frozenset()
 
 
 class Watcher:
@@ -49,16 +38,17 @@ class Watcher:
             if one.kind == "always" and one.name not in self.violated and _is_hit(one):
                 self.violated.add(one.name)
 
-    def expected(self, state: bytes) -> Expected:
-        """What is to be said of an execution that ends in this state."""
+    def judgement(self, state: bytes) -> Call:
+        """The call that ends the replay of an execution that ends in this state: `Run.must_be_judged`."""
         model = self.pipeline.model
         resting = all(model.actions[n].info.fault for n, _ in Interpreter(model).successors(state))
         model.memory = ConcreteMemory(state)
         violated = set(self.violated)
         if resting:
             violated |= {p.name for p in self.properties if p.kind == "at-rest" and _is_hit(p)}
-        names = tuple(p.name for p in self.properties)
-        return Expected(_subject(self.pipeline, resting), names, frozenset(violated))
+        names = [p.name for p in self.properties if p.name in violated]
+        subject = {key: value for key, value in asdict(_subject(self.pipeline, resting)).items() if value}
+        return Call("run", "run", "must_be_judged", (), {"violated": names, **subject})
 
 
 def _is_hit(one: Property) -> bool:
@@ -66,21 +56,20 @@ def _is_hit(one: Property) -> bool:
 
 
 def _subject(pipeline: Pipeline, resting: bool) -> Subject:
-    places: dict[str, dict[str, tuple[str, ...]]] = {}
+    places: dict[str, dict[str, list[str]]] = {}
     members: dict[str, dict[str, str]] = {}
     due: dict[int, list[str]] = {}
     for sink in sinks(pipeline):
         if isinstance(sink, ReaderSink):
             parts = sink.reader.partitions
-            places[sink.name] = {label: tuple(parts[k].name for k in own) for label, own, _ in sink.groups}
+            places[sink.name] = {label: [parts[k].name for k in own] for label, own, _ in sink.groups}
             if sink.reader.spec.members > 1:
                 names = {part.name: str(sink.reader.member_of(k) + 1) for k, part in enumerate(parts)}
                 members[sink.name] = names
         for value in sink.values if resting and not sink.hidden() else ():
             if not sink.pending(value):
                 due.setdefault(value, []).extend(_shown_at(sink, value))
-    due_at = {value: tuple(where) for value, where in due.items()}
-    return Subject(places, members, _origins(pipeline), due_at)
+    return Subject(places, members, _origins(pipeline), due)
 
 
 def _shown_at(sink: Sink, value: int) -> list[str]:
@@ -89,12 +78,12 @@ def _shown_at(sink: Sink, value: int) -> list[str]:
     return [sink.name]
 
 
-def _origins(pipeline: Pipeline) -> dict[str, tuple[int, ...]]:
+def _origins(pipeline: Pipeline) -> dict[str, list[int]]:
     """`Pipeline.origins`, by name."""
     senders = (stage.clients[0] for stage in pipeline.stages if isinstance(stage.clients[0], Sender))
     laid = [part for parts in pipeline.laid.values() for part in parts if part.values]
-    found = {sender.name: tuple(sender.values) for sender in senders}
-    return found | {part.name: tuple(part.values) for part in laid}
+    found = {sender.name: list(sender.values) for sender in senders}
+    return found | {part.name: list(part.values) for part in laid}
 
 
 # --- the comparison
@@ -105,26 +94,18 @@ def judged(history: History) -> Audit:
     return audit(history, [*JUDGED, "provenance"])
 
 
-def disagreements(result: Audit, expected: Expected) -> list[str]:
-    """In what the two judges differ, a line each.
+def disagreements(result: Audit, violated: Iterable[str]) -> list[str]:
+    """In what the audit differs from a model that says that these properties are violated and no others, a line each.
 
     Of atomic visibility the audit speaks once, the model for each reader. A guarantee that the audit could not judge is
     a difference only where the model says that it is violated.
     """
+    left = {name.partition("@")[0] if name.startswith("atomic-visibility") else name for name in violated}
     found = []
-    model: dict[str, bool] = {}
-    for name in expected.judged:
-        row = name.partition("@")[0] if name.startswith("atomic-visibility") else name
-        model[row] = model.get(row, False) or name in expected.violated
     for judgement in result.judgements:
-        said = model.pop(judgement.name, False)
-        if (judgement.verdict == "violated") != said:
-            word = "violated" if said else "kept"
+        said = "violated" if judgement.name in left else "kept"
+        left.discard(judgement.name)
+        if (judgement.verdict == "violated") != (said == "violated"):
             reason = f" ({judgement.reason})" if judgement.reason else ""
-            found.append(f"{judgement.name}: the model says {word}, the audit {judgement.verdict}{reason}")
-    found += [
-        f"{name}: the model says violated, the audit does not judge it"
-        for name, said in model.items()
-        if said
-    ]
-    return found
+            found.append(f"{judgement.name}: the model says {said}, the audit {judgement.verdict}{reason}")
+    return found + [f"{name}: the model says violated, the audit does not judge it" for name in sorted(left)]

@@ -85,7 +85,7 @@ def aborted_shown(history: History, dice: random.Random) -> History | None:
         for transaction, sends in facts.of.items()
         if transaction in facts.aborted or transaction in facts.unwanted
         for _, send in sends
-        if send.acknowledged and ":" not in send.partition and len(facts.sends[send.partition, send.value]) == 1
+        if send.acknowledged and ":" not in send.partition and _told_apart(facts, send)
     ]
     if not choices or not readers:
         return None
@@ -128,11 +128,17 @@ def _is_kept(facts: Facts, index: int, send: Send) -> bool:
     return send.transaction in facts.committed
 
 
+def _told_apart(facts: Facts, send: Send) -> bool:
+    return send.offset is not None or len(facts.sends[send.partition, send.value]) == 1
+
+
 def _ranked(events: list[Event], read: Read) -> bool:
     """Whether the offset of what is read is known, from the read or from the one who sent it."""
     if read.offset is not None:
         return True
-    sends = [e for e in events if isinstance(e, Send) and (e.partition, e.value) == (read.partition, read.value)]
+    sends = [
+        e for e in events if isinstance(e, Send) and (e.partition, e.value) == (read.partition, read.value)
+    ]
     return len(sends) == 1 and sends[0].offset is not None
 
 

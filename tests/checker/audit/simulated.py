@@ -49,7 +49,9 @@ class Producer:
 class Simulation:
     """One run. `events` is its history; `records` what lies in each partition by offset."""
 
-    def __init__(self, dice: random.Random, size: int = 6, offsets: bool = True, inputs: bool = False) -> None:
+    def __init__(
+        self, dice: random.Random, size: int = 6, offsets: bool = True, inputs: bool = False
+    ) -> None:
         self.dice, self.offsets, self.inputs = dice, offsets, inputs
         self.records: dict[str, list[Record]] = {f"p-{k}": [] for k in range(dice.randint(1, 3))}
         self.events: list[Event] = []
@@ -91,7 +93,7 @@ class Simulation:
             self._send(producer, producer.transaction)
 
     def _value(self) -> int:
-        if self.retried and self.dice.random() < 0.5 or (self.retried and self.inputs):
+        if self.retried and (self.inputs or self.dice.random() < 0.5):
             return self.retried.pop(0)
         self.values += 1
         if self.inputs:
