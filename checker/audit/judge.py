@@ -120,7 +120,7 @@ def _is_wanted(name: str, wanted: Sequence[str]) -> bool:
 
 
 def _questions(facts: Facts, wanted: Sequence[str]) -> Iterator[Question]:
-    if facts.given:
+    if facts.given or facts.every_send:
         yield provenance(facts)
     yield from no_duplicates(facts)
     yield from no_loss(facts)

@@ -78,7 +78,8 @@ def provenance(facts: Facts) -> Question:
             found.append(
                 impossible([given.index], "not-sent", read=read, refused=refused[0] if refused else None)
             )
-    return Question("provenance", [*found, *_contents(facts)])
+    found += _contents(facts)
+    return Question("provenance", found, "" if found or facts.given else "nothing was read")
 
 
 def _contents(facts: Facts) -> Iterator[Constraint]:
