@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 import click
 from eoscheck.cli.options import finite, screen
 from eoscheck.cli.output import emit, emit_json
@@ -39,12 +41,25 @@ def command(
     from eoscheck.checker.audit.load import load_history
     from eoscheck.gen.audit import audit_json, audit_text
 
+    for name in wanted:
+        _known(name, GUARANTEES)
     names = [*wanted, *(["atomic-read"] if atomic_read and wanted else [])]
     if atomic_read and not wanted:
         names = [*(n for n in GUARANTEES if n not in ON_REQUEST), "atomic-read"]
     result = audit(load_history(history), names, seconds)
+    for name in wanted:
+        if not any(name in (j.name, j.base) for j in result.judgements):
+            raise click.ClickException(f"{name}: the history has nothing that it speaks of")
     if as_json:
         emit_json(audit_json(result))
     else:
         emit(audit_text(result, style))
     return result.exit_code
+
+
+def _known(name: str, guarantees: tuple[str, ...]) -> None:
+    base = name.partition("@")[0]
+    if base not in guarantees:
+        near = difflib.get_close_matches(base, guarantees, n=1)
+        known = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(guarantees)}"
+        raise click.UsageError(f"no guarantee {base!r}; {known}")

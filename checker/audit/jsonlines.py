@@ -85,7 +85,7 @@ def _event(number: int, data: dict[str, Any]) -> Event:
     kind = data.pop("event", None)
     if kind is None:
         raise ValueError("the event is not named: an object needs the key 'event'")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"unknown event {kind!r}{_near(str(kind), KINDS)}")
     fields = {f.name: f for f in dataclasses.fields(KINDS[kind]) if f.name != "event"}
     for key, given in data.items():

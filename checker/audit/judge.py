@@ -104,7 +104,7 @@ def audit(history: History, wanted: Sequence[str] = (), seconds: float = SECONDS
     facts = Facts(history)
     judgements: list[Judgement] = []
     outcomes: dict[str, str] = {}
-    for question in _questions(facts, wanted):
+    for question in questions(facts, wanted):
         judgements.append(_answered(question, begun + seconds))
         if question.name == "atomic-visibility" and judgements[-1].verdict == "holds":
             with suppress(Unknown):
@@ -119,7 +119,8 @@ def _is_wanted(name: str, wanted: Sequence[str]) -> bool:
     return name in wanted or base in wanted or (not wanted and base not in ON_REQUEST)
 
 
-def _questions(facts: Facts, wanted: Sequence[str]) -> Iterator[Question]:
+def questions(facts: Facts, wanted: Sequence[str] = ()) -> Iterator[Question]:
+    """What there is to be asked of a history; `wanted`: as for `audit`."""
     if facts.given or facts.every_send:
         yield provenance(facts)
     yield from no_duplicates(facts)
