@@ -1,6 +1,6 @@
 """How long a replay takes on a Kafka that is up: a counterexample of about 20 steps, set-up and clean-up included.
 
-    python bench/replay_speed.py [--runs 30] [--json]
+python bench/replay_speed.py [--runs 30] [--json]
 """
 
 from __future__ import annotations

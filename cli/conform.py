@@ -10,7 +10,7 @@ import click
 from eoscheck.checker.files import write_atomically
 from eoscheck.checker.verdict import INTERRUPTED, REPLAY_DIFFERS, WORD, worst
 from eoscheck.cli.kafka import usable
-from eoscheck.cli.options import writable
+from eoscheck.cli.options import HISTORY, Keeper, writable
 from eoscheck.cli.output import Progress, emit, emit_json
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     "--postgres-dsn", metavar="DSN", help="Where stores lie [default: sqlite, or a server of ours]."
 )
 @click.option("--junit", "junit_file", metavar="FILE", help="Also write JUnit XML.")
+@HISTORY
 @click.option("--json", "as_json", is_flag=True, help='Print one JSON object, "eoscheck-conform/1".')
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @usable
@@ -46,10 +47,12 @@ def command(
     bootstrap: str | None,
     postgres_dsn: str | None,
     junit_file: str | None,
+    histories: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Replay executions of each SPEC on a real Kafka and compare every answer and everything that can be seen.
+    """Replay executions of each SPEC on a real Kafka and compare every answer and everything that can be seen; audit
+    what was sent and seen, and compare what the audit finds with what the model says.
 
     A first set takes every action in each of its cases, random walks follow. The spec is taken as the release of each
     Kafka would run it. Exit codes: 0 as the model says, 5 it differs, 3 not all of it could be tried.
@@ -61,6 +64,7 @@ def command(
 
     if junit_file is not None:
         writable(Path(junit_file))
+    keep = Keeper(histories)
     loaded = [load(spec) for spec in specs]
     providers = [choose(name or None, bootstrap) for name in (names or "").split(",")]
     done: list[Conformance] = []
@@ -69,7 +73,7 @@ def command(
         if done and done[-1].stopped:
             break
         with Testbed(provider, postgres_dsn) as testbed:
-            for found in _on(testbed, loaded, traces, seed, quiet, refused):
+            for found in _on(testbed, loaded, traces, seed, quiet, refused, keep):
                 done.append(found)
                 if not as_json:
                     emit(conformance_text(found))
@@ -84,7 +88,13 @@ def command(
 
 
 def _on(
-    testbed: Testbed, specs: list[Spec], traces: int, seed: int, quiet: bool, refused: dict[str, str]
+    testbed: Testbed,
+    specs: list[Spec],
+    traces: int,
+    seed: int,
+    quiet: bool,
+    refused: dict[str, str],
+    keep: Keeper,
 ) -> Iterator[Conformance]:
     """Each spec on one Kafka, until it is interrupted; why a spec cannot be replayed goes to `refused`."""
     from eoscheck.gen.conformance import progress
@@ -93,7 +103,7 @@ def _on(
     for spec in specs:
         try:
             with Progress(quiet=quiet) as shown:
-                found = conform(spec, testbed, traces, seed, lambda now: shown.say(progress(now)))
+                found = conform(spec, testbed, traces, seed, lambda now: shown.say(progress(now)), keep)
         except CannotConform as error:
             refused[spec.path] = str(error)
             continue

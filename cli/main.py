@@ -31,6 +31,7 @@ COMMANDS = {
     "export": "Write a trace as a pytest file.",
     "explain": "Explain a property, a fault, a way to commit offsets, or a hazard.",
     "conform": "Confront the model with a real Kafka: replay many executions.",
+    "audit": "Judge an observed history: can it be explained?",
     "kafka": "Keep a real Kafka up to replay on.",
     "init": "Write a commented spec to start from.",
 }
@@ -129,6 +130,7 @@ def _usage(error: click.UsageError) -> str:
 
 
 def _by_kind(error: Exception) -> int:
+    from eoscheck.checker.audit.history import BadHistory
     from eoscheck.checker.counterexample import BadTrace, Defect
     from eoscheck.checker.native.checkpoint import BadCheckpoint
     from eoscheck.checker.prepare import UnknownProperty
@@ -137,7 +139,8 @@ def _by_kind(error: Exception) -> int:
     from eoscheck.checker.userproperties import BadProperties
     from eoscheck.model.source import SpecError
 
-    if isinstance(error, SpecError | BadTrace | BadProperties | UnknownProperty | BadCheckpoint | BadProof):
+    known = SpecError, BadTrace, BadProperties, UnknownProperty, BadCheckpoint, BadProof, BadHistory
+    if isinstance(error, known):
         return _complain(str(error), 2)
     if isinstance(error, OSError) and error.filename:
         return _complain(f"{error.filename}: {error.strerror}", 2)

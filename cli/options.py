@@ -6,15 +6,19 @@ import functools
 import math
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.examine import ENGINES
 from eoscheck.checker.files import write_atomically
 from eoscheck.gen.screen import style_for
+
+if TYPE_CHECKING:
+    from eoscheck.checker.audit.history import History
 
 Command = Callable[..., Any]
 
@@ -96,3 +100,31 @@ def save(traces: dict[str, Trace], folder: Path) -> dict[str, str]:
         write_atomically(path, trace.to_json())
         paths[name] = str(path)
     return paths
+
+
+HISTORY = click.option(
+    "--history", "histories", metavar="DIR", help="Keep what was sent and seen there, for eoscheck audit."
+)
+
+
+class Keeper:
+    """Writes the history of each replay to a folder, one file after the other.
+
+    Raises UsageError where nothing can be written there.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        self._folder = Path(folder) if folder else None
+        self._count: Counter[str] = Counter()
+        if self._folder is not None and not _is_open(_nearest(self._folder)):
+            raise click.UsageError(f"{folder!r} cannot be written")
+
+    def __call__(self, name: str, history: History | None) -> None:
+        """Keep the history of a replay of this trace or spec, if there is one and a folder for it."""
+        if self._folder is None or history is None:
+            return
+        from eoscheck.checker.audit.jsonlines import as_json_lines
+
+        stem = Path(name).stem
+        self._count[stem] += 1
+        write_atomically(self._folder / f"{stem}-{self._count[stem]}.jsonl", as_json_lines(history))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from eoscheck.checker.counterexample import Trace, read
 from eoscheck.cli.kafka import usable
-from eoscheck.cli.options import screen
+from eoscheck.cli.options import HISTORY, Keeper, screen
 from eoscheck.cli.output import emit, emit_json
 from eoscheck.gen.screen import Style
 
@@ -56,6 +56,7 @@ class Replayed:
 @click.option(
     "--every-step", is_flag=True, help="Compare all that can be seen after each step, not at the end only."
 )
+@HISTORY
 @click.option("--json", "as_json", is_flag=True, help='Print one JSON object, "eoscheck-replay/1".')
 @screen
 @usable
@@ -65,10 +66,12 @@ def command(
     bootstrap: str | None,
     postgres: str | None,
     every_step: bool,
+    histories: str | None,
     as_json: bool,
     style: Style,
 ) -> int:
     """Replay each TRACE, a file that `explore` wrote, step by step on a real Kafka, and compare every answer.
+    What was sent and seen is audited in the end, and must be found what the model says.
 
     Exit codes: 0 all went as predicted, 2 bad input or no Kafka, 3 something could not be forced from outside,
     5 something went otherwise.
@@ -76,12 +79,14 @@ def command(
     from eoscheck.gen.kafka.wire import WireError
     from eoscheck.gen.replay.postgres import NoPostgres
 
+    keep = Keeper(histories)
     planned = [(path, *_planned(path)) for path in traces]
     done: list[Replayed] = []
     try:
         with Kafkas(kafka, bootstrap, postgres) as kafkas:
             for path, trace, plan in planned:
                 done.append(_replayed(path, trace, plan, kafkas, every_step, None if as_json else style))
+                keep(path, done[-1].report.history)
     except (NoPostgres, WireError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
@@ -93,7 +98,7 @@ def command(
 def exit_code(reports: list[Report]) -> int:
     """The worst of what came of them, a difference before what is left undecided."""
     outcomes = {report.outcome for report in reports}
-    if outcomes & {"diverged", "not reproduced"}:
+    if outcomes & {"diverged", "not reproduced", "judges differ"}:
         return 5
     return 3 if "cannot be forced" in outcomes else 0
 

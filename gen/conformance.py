@@ -32,6 +32,7 @@ def conformance_text(found: Conformance) -> str:
         f"    {taken} of {possible} cases of actions taken"
         + ("" if found.complete else " (of those met before the search for them was cut)"),
     ]
+    lines.append(f"    {found.audited:,} histories audited")
     if found.skipped:
         lines.append(f"    {found.skipped:,} executions skipped: their markers would have to be steered")
     reasons: dict[str, list[str]] = {}

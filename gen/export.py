@@ -242,7 +242,8 @@ def _body(
         for made in step.calls:
             lines += call(8, f"{names.of(made)}.{made.verb}", made.arguments, made.keywords)
     lines += ["", *_wrapped(end, "        # ", "        # ")]
-    return lines + call(8, "run.must_see", seen, keywords)
+    lines += call(8, "run.must_see", seen, keywords)
+    return lines + call(8, f"run.{plan.judgement.verb}", plan.judgement.arguments, plan.judgement.keywords)
 
 
 def _comment(step: Planned, indent: int, cycle: int | None) -> Iterator[str]:

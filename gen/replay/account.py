@@ -19,6 +19,7 @@ MARKS = {
     "as predicted": ("✓ as predicted", "green"),
     "diverged": ("✗ DIVERGED", "bold red"),
     "not reproduced": ("✗ NOT REPRODUCED", "bold red"),
+    "judges differ": ("✗ JUDGES DIFFER", "bold red"),
     "cannot be forced": ("? not forced", "yellow"),
 }
 """Each outcome as a mark with a word, and its colour."""

@@ -11,109 +11,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from eoscheck.gen.kafka.wire import Batch, Connection, error_name
-from eoscheck.gen.replay.outcome import CannotForce, Diverged
-from eoscheck.gen.replay.speech import Fetched, until
+from eoscheck.checker.audit.history import Send
+from eoscheck.gen.kafka.wire import Connection, error_name
+from eoscheck.gen.replay.actor import Actor, parsed, text
 
 if TYPE_CHECKING:
     from eoscheck.gen.replay.groups import Group
     from eoscheck.gen.replay.run import Run
 
-
-def text(value: int, version: int | None) -> bytes:
-    """The content of a record: the input, and the version of the lookup where there is one.
-
-    >>> text(1, None), text(1, 2)
-    (b'1', b'1 v2')
-    """
-    return str(value).encode() if version is None else f"{value} v{version}".encode()
-
-
-def parsed(content: bytes | None) -> tuple[int, int | None]:
-    """The input and version in a record. The reverse of `text`."""
-    value, _, version = (content or b"0").decode().partition(" v")
-    return int(value), int(version) if version else None
+OFFSETS = "__consumer_offsets"
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that is ready to be sent: what it is, for people, and how its answer is read: error, and the rest."""
+    """A request that is ready to be sent: what it is, for people, and how its answer is read: error, and the rest.
+
+    sends  the record that it sends, for the history
+    ends   the transaction that it ends, and whether that is a commit
+    """
 
     what: str
     payload: Any
     read: Callable[[Any], tuple[str, dict[str, Any]]]
-
-
-class Actor:
-    """Something that makes calls. Its connections are its own and break with it."""
-
-    def __init__(self, run: Run, name: str) -> None:
-        self.run, self.name = run, name
-        self._connections: dict[Any, Connection] = {}
-
-    def connection(self, purpose: str = "") -> Connection:
-        """A connection to the broker, opened when it is first needed."""
-        if purpose not in self._connections:
-            self._connections[purpose] = self.run.connect(self.name)
-        return self._connections[purpose]
-
-    def disconnect(self) -> None:
-        """Close every connection."""
-        for connection in self._connections.values():
-            connection.close()
-        self._connections.clear()
-
-    def note(self, line: str) -> None:
-        self.run.timeline.note(self.name, line)
-
-    def differs(self, what: str, model: Any, real: Any) -> Diverged:
-        """What is raised when a step goes otherwise than predicted."""
-        self.note(f"!! {what}: predicted {model}, got {real}")
-        return Diverged(self.run.timeline.step, f"{self.name}: {what}", model, real)
-
-    def agree(self, what: str, model: Any, real: Any) -> None:
-        """Compare a prediction. Raises Diverged."""
-        if model != real:
-            raise self.differs(what, model, real)
-
-    # -- looking at logs
-
-    def _fetched(self, partition: str, offset: int, isolation: str) -> tuple[Fetched, Batch]:
-        place = self.run.place(partition)
-
-        def there() -> tuple[Fetched, Batch] | None:
-            fetched = self.run.speech.fetch(self.connection(), place, offset, isolation)
-            at = next((b for b in fetched.batches if b.offset <= offset <= b.last_offset), None)
-            if fetched.error != "NONE":
-                raise self.differs(f"Fetch {partition} at {offset}", "NONE", fetched.error)
-            return (fetched, at) if at else None
-
-        try:
-            found: tuple[Fetched, Batch] = until(f"a record at offset {offset} of {partition}", there, 1.0)
-        except CannotForce:
-            raise self.differs(
-                f"Fetch {partition}", f"a record at offset {offset}", "nothing there"
-            ) from None
-        return found
-
-    def _handed_out(self, partition: str, offset: int, isolation: str) -> tuple[int, int | None] | None:
-        """What a consumer at this offset is given: input and version, or None for what it skips."""
-        fetched, at = self._fetched(partition, offset, isolation)
-        if at.control or (isolation == "read_committed" and fetched.outcome(at) != "COMMIT"):
-            return None
-        return parsed(at.records[offset - at.offset][1])
-
-    def _reads(self, partition: str, offset: int, isolation: str, gives: int, version: int | None) -> None:
-        found = self._handed_out(partition, offset, isolation)
-        self.note(f"Fetch {partition} at {offset} -> {'skipped' if found is None else f'input {found[0]}'}")
-        self.agree(f"record at offset {offset} of {partition}", gives, found and found[0])
-        if version is not None:
-            self.agree(f"version of input {gives}", version, found and found[1])
-
-    def _skips(self, partition: str, offset: int, isolation: str) -> None:
-        found = self._handed_out(partition, offset, isolation)
-        self.note(f"Fetch {partition} at {offset} -> {'skipped' if found is None else f'input {found[0]}'}")
-        self.agree(f"record at offset {offset} of {partition}", "skipped", found or "skipped")
+    sends: Send | None = None
+    ends: tuple[str, bool] | None = None
 
 
 class Client(Actor):
@@ -142,6 +63,8 @@ class Client(Actor):
         self.group: Group | None = None
         self.plain_id: int | None = None
         self._kept: dict[str, tuple[Request, Connection]] = {}
+        self._transactions = 0
+        self._in_transaction = False
 
     # -- producer ids
 
@@ -166,6 +89,7 @@ class Client(Actor):
         """initTransactions(), or with `bumping` the epoch that it asks to be raised (KIP-360)."""
         assert self.transactional_id is not None
         asked = self._init_producer_id(bumping=bumping)
+        self._in_transaction = False
         answer = self.connection().call(asked.payload)
         error = error_name(answer.error_code)
         self.note(
@@ -181,7 +105,27 @@ class Client(Actor):
 
     def _ask(self, asked: Request, expected: Mapping[str, Any]) -> None:
         """Send a request now and compare what comes back."""
-        self._compare(asked.what, asked.read(self.connection().call(asked.payload)), expected)
+        if asked.ends is not None:
+            self.run.recorder.ends(*asked.ends)
+        result = asked.read(self.connection().call(asked.payload))
+        self._record(asked, result)
+        if asked.ends is not None and result[0] == "NONE":
+            self.run.recorder.ended(*asked.ends)
+        self._compare(asked.what, result, expected)
+
+    def _record(self, asked: Request, result: tuple[str | None, dict[str, Any]]) -> None:
+        """The broker has handled a request: what it sent goes into the history."""
+        if asked.sends is not None:
+            self.run.recorder.answered(asked.sends, result[0], result[1].get("offset"), self.producer_id)
+
+    def _transaction(self) -> str | None:
+        """The transaction that a request of now belongs to, as the client counts: it begins with the first request
+        behind an end, or an InitProducerId."""
+        if self.transactional_id is None:
+            return None
+        self._transactions += not self._in_transaction
+        self._in_transaction = True
+        return f"{self.name}/{self._transactions}"
 
     def _compare(self, what: str, result: tuple[str, dict[str, Any]], expected: Mapping[str, Any]) -> None:
         error, found = result
@@ -197,6 +141,7 @@ class Client(Actor):
         self._ask(self._add_partitions(*partitions, epoch=epoch), {"answers": answers})
 
     def _add_partitions(self, *partitions: str, epoch: int) -> Request:
+        self._transaction()
         places = [self.run.place(p) for p in partitions]
         request = self.run.speech.add_partitions(self._id(), self.producer_id, epoch, places)
         return Request(f"AddPartitionsToTxn {', '.join(partitions)} epoch {epoch}", request, _added)
@@ -206,6 +151,7 @@ class Client(Actor):
         self._ask(self._add_offsets(epoch=epoch), {"answers": answers})
 
     def _add_offsets(self, *, epoch: int) -> Request:
+        self._transaction()
         request = self.run.speech.add_offsets(self._id(), self.producer_id, epoch, self._group().id)
         return Request(f"AddOffsetsToTxn epoch {epoch}", request, _error)
 
@@ -230,6 +176,7 @@ class Client(Actor):
     def _send_unanswered(self, asked: Request, connection: Connection) -> None:
         connection.send_only(asked.payload)
         connection.call(self.run.speech.metadata([]))
+        self._record(asked, (None, {}))
         self.note(f"{asked.what} -> no answer is expected")
 
     def _produce(
@@ -251,7 +198,8 @@ class Client(Actor):
             sequence=sequence,
         )
         numbers = f" sequence {sequence} epoch {epoch}" if self.idempotence else ""
-        return Request(f"Produce {partition} input {value}{numbers}", request, _produced)
+        send = Send(event=0, partition=partition, value=value, by=self.name, transaction=self._transaction())
+        return Request(f"Produce {partition} input {value}{numbers}", request, _produced, send)
 
     def send_offset(self, partition: str, offset: int, *, generation: int, epoch: int, answers: str) -> None:
         """TxnOffsetCommit; generation 0: without group metadata."""
@@ -265,7 +213,14 @@ class Client(Actor):
             self._id(), self.producer_id, epoch, group.id, member, real, self.run.place(partition), offset
         )
         what = f"TxnOffsetCommit {partition} offset {offset} generation {generation} epoch {epoch}"
-        return Request(what, request, _offset_stored)
+        send = Send(
+            event=0,
+            partition=f"{OFFSETS}:{group.name}",
+            value=f"{partition}@{offset}",
+            by=self.name,
+            transaction=self._transaction(),
+        )
+        return Request(what, request, _offset_stored, send)
 
     def commit_offset(self, partition: str, offset: int, *, generation: int, answers: str) -> None:
         """OffsetCommit."""
@@ -299,7 +254,9 @@ class Client(Actor):
 
     def _end_transaction(self, epoch: int, commit: bool) -> Request:
         request = self.run.speech.end_transaction(self._id(), self.producer_id, epoch, commit)
-        return Request(f"EndTxn({'commit' if commit else 'abort'}) epoch {epoch}", request, _ended)
+        self._in_transaction = False
+        ends = f"{self.name}/{self._transactions}", commit
+        return Request(f"EndTxn({'commit' if commit else 'abort'}) epoch {epoch}", request, _ended, ends=ends)
 
     # -- what the network does
 
@@ -307,6 +264,8 @@ class Client(Actor):
         """The client gives up on a request that is still on its way: its bytes are kept, to be sent late."""
         asked: Request = getattr(self, f"_{verb}")(*arguments, **sent)
         self._kept[wire] = asked, self.run.connect(self.name)
+        if asked.ends is not None:
+            self.run.recorder.ends(*asked.ends)
         self.note(f"{asked.what}: on its way for a long time; {self.name} gives up on it")
 
     def delivers_late(self, wire: str, **expected: Any) -> None:
@@ -315,7 +274,9 @@ class Client(Actor):
         if self.acks == "0" and asked.what.startswith("Produce"):
             self._send_unanswered(asked, connection)
         else:
-            self._compare(f"late: {asked.what}", asked.read(connection.call(asked.payload)), expected)
+            result = asked.read(connection.call(asked.payload))
+            self._record(asked, result)
+            self._compare(f"late: {asked.what}", result, expected)
         connection.close()
 
     def is_refused(self, api: str, error: str) -> None:
@@ -398,6 +359,9 @@ class Reader(Actor):
         super().__init__(run, name)
         self.isolation = isolation
         self.given: dict[str, list[int]] = {}
+
+    def _given(self, partition: str, offset: int, value: int | None, marker: str | None) -> None:
+        self.run.recorder.reads(self.name, partition, offset, value, marker)
 
     def reads(self, partition: str, offset: int, *, gives: int, version: int | None = None) -> None:
         """poll() hands out the record at an offset."""

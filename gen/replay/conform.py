@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from eoscheck.checker.audit.history import History
 from eoscheck.checker.commands import Program
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.covering import Covering, commands_on, cover, taken
@@ -60,6 +61,7 @@ class Conformance:
     commands   how many cases of actions there are that executions of forcible steps take, and that were taken
     unforced   actions that cannot be forced from outside, with the reason
     skipped    executions that this Kafka cannot be made to follow
+    audited    executions whose history a second judge has seen
     """
 
     spec: str
@@ -72,6 +74,7 @@ class Conformance:
     commands: tuple[int, int] = (0, 0)
     complete: bool = True
     skipped: int = 0
+    audited: int = 0
     stopped: bool = False
     fired: Counter[str] = field(default_factory=Counter)
     unforced: dict[str, str] = field(default_factory=dict)
@@ -90,6 +93,7 @@ class Conformance:
             "commands": {"possible": self.commands[0], "taken": self.commands[1]},
             "complete": self.complete,
             "skipped": self.skipped,
+            "audited": self.audited,
             "stopped": self.stopped,
             "actions": dict(sorted(self.fired.items())),
             "unforced": self.unforced,
@@ -180,8 +184,12 @@ def conform(
     traces: int,
     seed: int,
     report: Callable[[Conformance], object] | None = None,
+    keep: Callable[[str, History | None], object] | None = None,
 ) -> Conformance:
     """Replay at least `traces` executions of a spec. Ctrl-C ends it with what was found so far.
+
+    report   is given what was found so far, again and again
+    keep     is given the history of each execution, with the path of the spec
 
     Raises CannotConform where nothing of the spec can be replayed.
     """
@@ -195,7 +203,9 @@ def conform(
     begin = time.monotonic()
     try:
         for path in drawer.draw(traces, seed):
-            _one(drawer, testbed, path, found)
+            result = _one(drawer, testbed, path, found)
+            if keep and result:
+                keep(spec.path, result.history)
             found.seconds = time.monotonic() - begin
             if report:
                 report(found)
@@ -205,11 +215,12 @@ def conform(
     return found
 
 
-def _one(drawer: _Drawer, testbed: Testbed, path: list[int], found: Conformance) -> None:
+def _one(drawer: _Drawer, testbed: Testbed, path: list[int], found: Conformance) -> Report | None:
+    """Replay an execution; None where this Kafka cannot be made to follow it."""
     plan = drawer.plan(path)
     if hindrance(plan, testbed.steered):
         found.skipped += 1
-        return
+        return None
     result = replay_plan(testbed, plan, every_step=True)
     done = len(path) if result.step is None else result.step
     found.traces += 1
@@ -217,8 +228,9 @@ def _one(drawer: _Drawer, testbed: Testbed, path: list[int], found: Conformance)
     found.calls += sum(len(step.calls) for step in plan.steps[:done])
     found.fired.update(drawer.names[n] for n in path[:done])
     drawer.taken |= commands_on(drawer.program, drawer.trees, drawer.engine, path[:done])
+    found.audited += result.history is not None
     if result.good:
-        return
+        return result
     kind = _kind(drawer, path, result)
     known = next((d for d in found.divergences if d.kind == kind), None)
     if known:
@@ -226,6 +238,7 @@ def _one(drawer: _Drawer, testbed: Testbed, path: list[int], found: Conformance)
     else:
         labels, shown = _shorten(drawer, testbed, path[:done], result, kind)
         found.divergences.append(Divergence(kind, 1, [drawer.names[n] for n in labels], shown))
+    return result
 
 
 def _kind(drawer: _Drawer, path: Sequence[int], result: Report) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eoscheck.gen.kafka.wire import error_name
-from eoscheck.gen.replay.actors import Actor
+from eoscheck.gen.replay.actor import Actor
 from eoscheck.gen.replay.outcome import CannotForce, means
 from eoscheck.gen.replay.speech import until
 

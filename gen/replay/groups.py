@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eoscheck.gen.kafka.wire import Connection, error_name
-from eoscheck.gen.replay.actors import Actor, Client
+from eoscheck.gen.replay.actor import Actor
+from eoscheck.gen.replay.actors import Client
 from eoscheck.gen.replay.outcome import CannotForce
 from eoscheck.gen.replay.speech import until
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from eoscheck.gen.kafka.wire import Batch
-from eoscheck.gen.replay.actors import Actor, parsed
+from eoscheck.gen.replay.actor import Actor, outcome, parsed
 
 
 def _shown(batch: Batch) -> Any:
     return batch.control or parsed(batch.records[0][1])[0]
-
-
-def outcome(batch: Batch, log: Sequence[Batch]) -> str:
-    """COMMIT, ABORT, or "data" while undecided: the first marker of the batch's producer behind it."""
-    if batch.control or not batch.transactional:
-        return "COMMIT"
-    markers = (
-        b.control for b in log if b.control and b.producer_id == batch.producer_id and b.offset > batch.offset
-    )
-    return next(markers, "data")
 
 
 class Observer(Actor):

@@ -35,6 +35,13 @@ class GuaranteeViolated(ReplayFailure):
     """With the fix in place the anomaly shows all the same."""
 
 
+class JudgesDiffer(ReplayFailure):
+    """All was seen as predicted, and an audit of it says something else of the guarantees than the model."""
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        super().__init__("the judges differ: " + "; ".join(differences))
+
+
 class CannotForce(Exception):
     """A step cannot be brought about from outside, here or anywhere; its text says why."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from eoscheck.checker.engine import Interpreter
 from eoscheck.gen.replay.calls import Call, Planned
 from eoscheck.gen.replay.handlers import Handler, Handlers, silent
+from eoscheck.gen.replay.second import Watcher
 from eoscheck.gen.replay.setting import predicted
 from eoscheck.model import values
 from eoscheck.model.client import Client
@@ -106,6 +107,7 @@ class Planner(Handlers):
         self.interpreter = Interpreter(self.model)
         self.state = self.model.initial
         self.steps: list[Planned] = []
+        self._watcher = Watcher(pipeline)
         for wire in {id(w): w for c in pipeline.clients for w in c.wires}.values():
             self._listen(wire)
 
@@ -161,6 +163,10 @@ class Planner(Handlers):
         self.model.memory = ConcreteMemory(self.state)
         return predicted(self.pipeline, self.numbers)
 
+    def judgement(self) -> Call:
+        """The last call: the audit must say of the guarantees what the model says now."""
+        return self._watcher.judgement(self.state)
+
     def _step(self, action: Action) -> list[str]:
         self.numbers.before(action)
         said: list[str] = []
@@ -173,6 +179,7 @@ class Planner(Handlers):
             raise ValueError(f"step {len(self.steps) + 1}, {action.name}, cannot happen")
         self.state = after
         self.model.memory = ConcreteMemory(after)
+        self._watcher.look()
         return said
 
     def _handler(self, action: Action) -> Handler:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from eoscheck.checker.audit.history import History
 from eoscheck.checker.counterexample import Trace, readable
 from eoscheck.gen.clients.background import ProxyError
 from eoscheck.gen.kafka.flavour import NoKafka
 from eoscheck.gen.kafka.wire import WireError
 from eoscheck.gen.replay.calls import Call, Planned
-from eoscheck.gen.replay.outcome import CannotForce, Diverged, NotReproduced
+from eoscheck.gen.replay.outcome import CannotForce, Diverged, JudgesDiffer, NotReproduced
 from eoscheck.gen.replay.plan import Planner, unplayable
 from eoscheck.gen.replay.run import Run
 from eoscheck.gen.replay.setting import setting
@@ -38,6 +39,7 @@ class Plan:
     setting    the calls of the set-up
     steps      the steps of the trace with their calls
     must_see   the observation at the end
+    judgement  the last call: what an audit must say
     postgres   whether its stores need transactions side by side
     refused    why it cannot be replayed at all, or None
     """
@@ -46,6 +48,7 @@ class Plan:
     setting: Sequence[Call]
     steps: Sequence[Planned]
     must_see: dict[str, Any]
+    judgement: Call
     postgres: bool
     refused: str | None = None
 
@@ -59,11 +62,13 @@ class Plan:
 class Report:
     """What came of a replay.
 
-    outcome   "as predicted", "diverged", "not reproduced", "cannot be forced"
+    outcome   "as predicted", "diverged", "not reproduced", "cannot be forced"; "judges differ": all was seen as
+              predicted, and yet an audit of it says something else of the guarantees than the model
     step      where it ended: the last step, or the one that went otherwise; None: at the end
     text      one line
     what      for a divergence what differed, without the numbers of this run: its kind
     timeline  every request and answer
+    history   what was sent and seen, where the replay came to its end
     """
 
     outcome: str
@@ -72,6 +77,7 @@ class Report:
     seconds: float
     timeline: list[str] = field(default_factory=list)
     what: str = ""
+    history: History | None = None
 
     @property
     def good(self) -> bool:
@@ -96,7 +102,8 @@ def plan_path(pipeline: Pipeline, labels: Sequence[str]) -> Plan:
     planner.walk(labels)
     last = planner.observation()
     outbox = any(store.write == "outbox" for store in pipeline.spec.stores)
-    return Plan(pipeline.spec, begin, planner.steps, last, outbox, unplayable(pipeline))
+    refused = unplayable(pipeline)
+    return Plan(pipeline.spec, begin, planner.steps, last, planner.judgement(), outbox, refused)
 
 
 def plan_trace(trace: Trace) -> Plan:
@@ -167,6 +174,8 @@ def replay(testbed: Testbed, plan: Plan, every_step: bool = False) -> Report:
     except NotReproduced as failure:
         step = run.timeline.step if every_step else None
         return _report("diverged" if step else "not reproduced", step, str(failure), begin, run, failure.what)
+    except JudgesDiffer as failure:
+        return _report("judges differ", None, str(failure), begin, run, str(failure))
     except CannotForce as failure:
         return _report(
             "diverged", run.timeline.step, f"step {run.timeline.step}: {failure}", begin, run, str(failure)
@@ -195,8 +204,9 @@ def _play(run: Run, plan: Plan, every_step: bool) -> None:
         if every_step and step.calls:
             run.must_see(step.observation)
     run.must_see(plan.must_see)
+    perform(run, plan.judgement)
 
 
 def _report(outcome: str, step: int | None, text: str, begin: float, run: Run, what: str) -> Report:
     kind = re.sub(r"[0-9]+", "n", what)
-    return Report(outcome, step, text, time.monotonic() - begin, run.timeline.lines, kind)
+    return Report(outcome, step, text, time.monotonic() - begin, run.timeline.lines, kind, run.history)

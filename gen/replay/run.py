@@ -6,6 +6,7 @@ with Run(cluster_address, transaction_version=0) as run:
     run.begins()
     producer.produce("payments", 1, answers="NONE", offset=0)
     run.must_see({"partitions": {"payments-0": {"records": [1]}}})
+    run.must_be_judged(violated=[])
 """
 
 from __future__ import annotations
@@ -17,19 +18,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from eoscheck.checker.audit.history import History, Send
 from eoscheck.gen.kafka.wire import Connection, WireError, error_name, request
-from eoscheck.gen.replay.actors import Actor, Client, Reader, text
+from eoscheck.gen.replay.actor import Actor, outcome, text
+from eoscheck.gen.replay.actors import OFFSETS, Client, Reader
 from eoscheck.gen.replay.coordinators import Transaction
 from eoscheck.gen.replay.groups import Group
 from eoscheck.gen.replay.observe import Observer, differences
-from eoscheck.gen.replay.outcome import CannotForce, GuaranteeViolated, NotReproduced, Timeline, means
+from eoscheck.gen.replay.outcome import (
+    CannotForce,
+    GuaranteeViolated,
+    JudgesDiffer,
+    NotReproduced,
+    Timeline,
+    means,
+)
+from eoscheck.gen.replay.recorder import Look, Recorder, Subject
+from eoscheck.gen.replay.second import disagreements, judged
 from eoscheck.gen.replay.speech import Place, Speech, until
 from eoscheck.model import spec as spec_module
 
 if TYPE_CHECKING:
     from eoscheck.gen.replay.markers import Markers
-
-OFFSETS = "__consumer_offsets"
 
 
 class Run:
@@ -39,6 +49,7 @@ class Run:
     speech      the requests that a client of this cluster speaks
     markers     what steers transaction markers, or None where they are left to the coordinator
     database    where stores live: a connection string of PostgreSQL, or None for sqlite
+    history     what was sent, answered and seen, once it was judged
     """
 
     def __init__(
@@ -53,6 +64,8 @@ class Run:
         self.speech = Speech(transaction_version)
         self.suffix = secrets.token_hex(4)
         self.timeline = Timeline()
+        self.recorder = Recorder()
+        self.history: History | None = None
         self.producer_ids: dict[str, int] = {}
         self.topics: dict[str, int] = {}
         self.clients: dict[str, Client] = {}
@@ -65,6 +78,7 @@ class Run:
         self._database, self._folder = database, None if database else tempfile.TemporaryDirectory()
         self._observer = Observer(self, "observer")
         self._offsets_partitions = 0
+        self._begins: dict[str, int] = {}
 
     def __enter__(self) -> Run:
         return self
@@ -172,14 +186,21 @@ class Run:
         for topic, partitions in self._inputs.items():
             for number, values in enumerate(partitions):
                 for value in values:
-                    self._lay(Place(self.unique(topic), number), value)
+                    self._lay(f"{topic}-{number}", value)
         for name in initialised:
             self.clients[name].init_producer_id(answers="NONE", now=0)
         for name, owners in (shares or {}).items():
             group = self.groups[name]
+            self._begins[f"{OFFSETS}:{name}-0"] = self._end_of(f"{OFFSETS}:{name}-0") if initialised else 0
             for client in group.clients:
                 group.joins(client)
             group.rebalances(owners, generation=1)
+
+    def _end_of(self, partition: str) -> int:
+        found = self.speech.list_offset(
+            self._observer.connection(), self.place(partition), "latest", "read_uncommitted"
+        )
+        return int(found)
 
     def _create_topics(self) -> None:
         names = {self.unique(name): partitions for name, partitions in self.topics.items()}
@@ -195,7 +216,8 @@ class Run:
         places = [Place(name, k) for name, count in names.items() for k in range(count)]
         until("leaders of the topics", lambda: self.speech.led(connection, places))
 
-    def _lay(self, place: Place, value: int) -> None:
+    def _lay(self, partition: str, value: int) -> None:
+        place = self.place(partition)
         put = self.speech.produce(
             place,
             text(value, None),
@@ -206,7 +228,10 @@ class Run:
             sequence=-1,
         )
         answer = self._observer.connection().call(put)
-        error = error_name(answer.responses[0].partition_responses[0].error_code)
+        laid = answer.responses[0].partition_responses[0]
+        error = error_name(laid.error_code)
+        send = Send(event=0, partition=partition, value=value, by=partition)
+        self.recorder.answered(send, error, int(laid.base_offset), -1)
         if error != "NONE":
             raise CannotForce(f"input {value} cannot be laid into {place.topic}: {error}")
 
@@ -248,6 +273,13 @@ class Run:
         """What is seen now, of the things that a predicted observation speaks of."""
         return self._observer.all_of(predicted)
 
+    def look(self, partition: str) -> Look:
+        """The log of a partition as it is now, from where it ended when the replay began."""
+        begin = self._begins.get(partition, 0)
+        log = self.speech.fetch(self._observer.connection(), self.place(partition), begin, "read_uncommitted")
+        batches = [(b, outcome(b, log.batches)) for b in log.batches]
+        return Look(batches, log.high_watermark, log.last_stable_offset)
+
     def must_see(self, predicted: Mapping[str, Any], *, never: Mapping[str, Any] | None = None) -> None:
         """The end of a trace: everything must be seen as predicted. Raises NotReproduced.
 
@@ -267,6 +299,31 @@ class Run:
         if wrong:
             raise NotReproduced(wrong)
         self.timeline.note("observer", "everything is seen as predicted")
+
+    def must_be_judged(
+        self,
+        *,
+        violated: Sequence[str],
+        places: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+        members: Mapping[str, Mapping[str, str]] | None = None,
+        origins: Mapping[str, Sequence[int]] | None = None,
+        due: Mapping[int, Sequence[str]] | None = None,
+    ) -> None:
+        """The end of a trace, for the second judge: an audit of what was really sent, answered and seen must find
+        these guarantees violated and no others. The rest is what it is to be judged by (`Subject`).
+
+        Raises JudgesDiffer.
+        """
+        subject = Subject(places or {}, members or {}, origins or {}, due or {})
+        self.history = self.recorder.history(self, subject)
+        result = judged(self.history)
+        found = [j.name for j in result.judgements if j.verdict == "violated"]
+        self.timeline.note("audit", f"violated: {', '.join(found)}" if found else "all is explained")
+        differing = disagreements(result, violated)
+        for line in differing:
+            self.timeline.note("audit", f"!! {line}")
+        if differing:
+            raise JudgesDiffer(differing)
 
     def end(self) -> None:
         """Remove everything of this replay from the cluster and the database."""

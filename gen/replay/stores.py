@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eoscheck.gen.replay.actors import Actor
+from eoscheck.gen.replay.actor import Actor
 from eoscheck.gen.replay.database import Database, Session, Where, unique_prefix
 from eoscheck.gen.replay.database import Lookup as LookupTables
 from eoscheck.model import spec as spec_module
