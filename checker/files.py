@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever reads half of it."""
+"""Writing a file so that nobody ever reads half of it, and where to keep what is made once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
+
+import platformdirs
+
+
+def cache() -> Path:
+    """The folder where everything that is made once stays: $EOSCHECK_CACHE, else the user's cache folder."""
+    told = os.environ.get("EOSCHECK_CACHE")
+    return Path(told).absolute() if told else platformdirs.user_cache_path("eoscheck")
 
 
 def write_atomically(path: Path, content: str) -> None:

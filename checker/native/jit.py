@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
-import platformdirs
+from eoscheck.checker.files import cache
 from llvmlite import __version__ as llvmlite_version
 
 QUICK, THOROUGH = 0, 2
@@ -65,8 +65,7 @@ def _kept(text: str, tier: int) -> Path:
     """The file that keeps the code of a module."""
     host = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), llvmlite_version, str(tier))
     name = hashlib.blake2b("\n".join([*host, _digest(text)]).encode(), digest_size=32).hexdigest()
-    folder = Path(os.environ.get("EOSCHECK_CACHE") or platformdirs.user_cache_path("eoscheck"))
-    return folder / "native" / f"{name}.o"
+    return cache() / "native" / f"{name}.o"
 
 
 def compiled(text: str, tier: int) -> bytes:

@@ -15,18 +15,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import platformdirs
 import z3  # type: ignore[import-untyped]
 from eoscheck.checker import expressions as ex
+from eoscheck.checker import files
 from eoscheck.checker.commands import Effect, GuardedCommand
 from eoscheck.checker.expressions import Expr
-from eoscheck.checker.files import write_atomically
 from eoscheck.checker.footprints import members
 from eoscheck.checker.reduction import Reduction
 from eoscheck.checker.solver.answers import answer
@@ -43,7 +41,7 @@ def sharpen(reduction: Reduction) -> None:
             return
     found = Commuting(reduction).conflicts()
     with contextlib.suppress(OSError):
-        write_atomically(file, "".join(f"{mask:x}\n" for mask in found))
+        files.write_atomically(file, "".join(f"{mask:x}\n" for mask in found))
     reduction.conflicts = found
 
 
@@ -54,8 +52,7 @@ def _kept(reduction: Reduction) -> Path:
     domains = [f"{r.name} {r.count} {r.domain.lo} {r.domain.hi} {r.init}" for r in program.model.regions]
     source = Path(__file__).read_text(encoding="utf-8")
     text = "\n".join([source, str(program), *domains, *observers, *(f"{m:x}" for m in reduction.conflicts)])
-    folder = Path(os.environ.get("EOSCHECK_CACHE") or platformdirs.user_cache_path("eoscheck"))
-    return folder / "commuting" / hashlib.sha256(text.encode()).hexdigest()
+    return files.cache() / "commuting" / hashlib.sha256(text.encode()).hexdigest()
 
 
 class Commuting:

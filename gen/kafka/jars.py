@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from eoscheck.checker.files import cache
 from eoscheck.gen.kafka.flavour import HOME, TESTED, Flavour, NoKafka
 
 JAVA = 17
@@ -67,17 +68,6 @@ class Jars:
     version: str
     classpath: str
     key: str
-
-
-def cache() -> Path:
-    """The folder where everything that is made once stays: $EOSCHECK_CACHE, else the user's cache folder."""
-    if told := os.environ.get("EOSCHECK_CACHE"):
-        return Path(told).absolute()
-    try:
-        from platformdirs import user_cache_dir
-    except ImportError:
-        raise NoKafka("replays need more packages: pip install 'eoscheck[replay]'") from None
-    return Path(user_cache_dir("eoscheck"))
 
 
 @contextlib.contextmanager

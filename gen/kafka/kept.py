@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eoscheck.checker.files import write_atomically
+from eoscheck.checker.files import cache, write_atomically
 from eoscheck.gen.kafka import guard
 from eoscheck.gen.kafka.cluster import start
 from eoscheck.gen.kafka.flavour import TRANSACTION_VERSION, Flavour, NoKafka
-from eoscheck.gen.kafka.jars import cache, locked
+from eoscheck.gen.kafka.jars import locked
 
 
 @dataclass(frozen=True)

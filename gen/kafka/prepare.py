@@ -18,9 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from eoscheck.checker.files import cache
 from eoscheck.gen.kafka.broker import Seat, java_command, properties_text, server_properties
 from eoscheck.gen.kafka.flavour import HOME, TRANSACTION_VERSION, Flavour, NoKafka, release
-from eoscheck.gen.kafka.jars import Jars, Java, cache, jars, java, locked
+from eoscheck.gen.kafka.jars import Jars, Java, jars, java, locked
 
 FORMAT_SECONDS = 60.0
 

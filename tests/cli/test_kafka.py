@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from eoscheck.checker import files
 from eoscheck.cli.main import run
-from eoscheck.gen.kafka import guard, jars, kept, provider
+from eoscheck.gen.kafka import guard, kept, provider
 from eoscheck.gen.kafka.flavour import NoKafka, parse
 from eoscheck.gen.kafka.prepare import plan
 
@@ -34,7 +35,7 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         plan(parse("4.1.2:tv1"))
     except NoKafka as error:
         pytest.skip(str(error))
-    usual, folder = jars.cache(), tmp_path / "cache"
+    usual, folder = files.cache(), tmp_path / "cache"
     folder.mkdir()
     for part in ("jars", "classes", "formatted"):
         (usual / part).mkdir(exist_ok=True)
