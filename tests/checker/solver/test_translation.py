@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import z3  # type: ignore[import-untyped]
@@ -12,8 +13,9 @@ from eoscheck.checker.engine import Interpreter, Successor
 from eoscheck.checker.prepare import prepare
 from eoscheck.checker.search import Limits, explore
 from eoscheck.checker.solver.translation import Integers, Numbers, Translation
+from eoscheck.checker.symbols import TraceError
 from eoscheck.checker.trace import trace
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from randommodels import programs, pure, random_model
 
@@ -54,7 +56,12 @@ def agree(program: Program, numbers: Numbers | None, states: Iterator[bytes]) ->
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(chosen=programs, asked=pure, data=st.data())
 def test_random_models(numbers: Numbers | None, chosen: Any, asked: Any, data: Any) -> None:
-    program = trace(random_model(chosen, asked))
+    with patch("eoscheck.checker.trace.MOST_PATHS", 200):
+        try:
+            program = trace(random_model(chosen, asked))
+        except TraceError as error:
+            assert str(error).endswith("more than 200 paths"), error
+            reject()
     found = explore(Interpreter(program.model), Limits(states=200))
     numbered = st.integers(0, found.states - 1)
     agree(program, numbers, (found.visited.state(data.draw(numbered)) for _ in range(3)))
