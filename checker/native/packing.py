@@ -84,17 +84,18 @@ class Packing:
     def pack(self, state: bytes) -> list[int]:
         """The words of a state given as one byte per cell."""
         packed = [0] * self.words
-        for lows, place, value in zip(self._lows, self.places, state, strict=True):
+        for lows, place, value in zip(self.lows, self.places, state, strict=True):
             packed[place.word] |= (value - lows) << place.shift
         return packed
 
     def unpack(self, packed: Sequence[int]) -> bytes:
         """The state, one byte per cell, of its words."""
-        pairs = zip(self._lows, self.places, strict=True)
+        pairs = zip(self.lows, self.places, strict=True)
         return bytes(low + (packed[p.word] >> p.shift & (1 << p.width) - 1) for low, p in pairs)
 
     @cached_property
-    def _lows(self) -> list[int]:
+    def lows(self) -> list[int]:
+        """By number of the cell, its smallest value."""
         return [region.domain.lo for region in self.regions for _ in range(region.count)]
 
     def __str__(self) -> str:

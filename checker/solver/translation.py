@@ -142,12 +142,14 @@ class Translation:
         regions = program.model.regions
         self.names = [(r.cell(k), r) for r in regions for k in range(r.count)]
         self.booleans = [region.domain.type is bool for _, region in self.names]
+        self._literals: dict[tuple[int, int], str] = {}
 
     def state(self, mark: str = "") -> State:
         """A state of symbols, each named as its variable with a mark behind it."""
-        return State(self.numbers, [self._symbol(i, mark) for i in range(len(self.names))])
+        return State(self.numbers, [self.symbol(i, mark) for i in range(len(self.names))])
 
-    def _symbol(self, cell: int, mark: str) -> Term:
+    def symbol(self, cell: int, mark: str) -> Term:
+        """The symbol of one variable; its value, if it has only one."""
         name, region = self.names[cell]
         if region.constant:
             return self.value(cell, region.domain.lo)
@@ -156,6 +158,12 @@ class Translation:
     def value(self, cell: int, code: int) -> Term:
         """What a variable is compared with."""
         return z3.BoolVal(bool(code)) if self.booleans[cell] else self.numbers.number(code)
+
+    def literal(self, cell: int, code: int) -> str:
+        """The same as SMT-LIB writes it."""
+        if (cell, code) not in self._literals:
+            self._literals[cell, code] = self.value(cell, code).sexpr()
+        return self._literals[cell, code]
 
     def known(self, state: bytes) -> State:
         """A state that is known."""
@@ -225,6 +233,24 @@ class Translation:
             else:
                 found.append(self.names[cell][1].domain.lo)
         return bytes(found)
+
+    def find(self, *terms: Term, seconds: float | None = None) -> Any:
+        """A model of Z3 in which all terms hold; None if there is none. Raises Unknown where Z3 gives no answer, within
+        so many seconds if that is said."""
+        solver = z3.SolverFor(self.numbers.logic)
+        if seconds is not None:
+            solver.set("timeout", int(1000 * seconds))
+        solver.add(*terms)
+        answer = solver.check()
+        if answer == z3.unknown:
+            if "interrupted" in solver.reason_unknown():
+                raise KeyboardInterrupt
+            raise Unknown(solver.reason_unknown())
+        return solver.model() if answer == z3.sat else None
+
+
+class Unknown(Exception):
+    """Z3 gives no answer. The text says why."""
 
 
 def any_of(terms: Iterable[Term]) -> Term:
