@@ -184,6 +184,14 @@ def _conditions(name: str, terms: list[Expr]) -> str:
     return "\n\n".join([*helpers, "\n".join([*lines, "    return r & among"])])
 
 
+def condition(term: Expr) -> Callable[[bytes], bool]:
+    """A condition as a function of the state: some ten times as fast as `expressions.evaluate`, once it is compiled."""
+    space: dict[str, Any] = {}
+    exec(compile(_condition("holds", term), "<condition>", "exec"), space)
+    found: Callable[[bytes], bool] = space["holds"]
+    return found
+
+
 def _condition(name: str, term: Expr) -> str:
     writer = _Writer(iter([term]))
     writer.lines.append(f"def {name}(s):")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from eoscheck.checker.counterexample import Subject, Told, Trace, retell
+from eoscheck.checker.counterexample import Defect, Subject, Told, Trace, retell
 from eoscheck.checker.engine import Engine, Interpreter
 from eoscheck.checker.liveness import KINDS, Lasso, violations
 from eoscheck.checker.search import Exploration, Figures, Limits, Searched, explore
@@ -15,6 +15,7 @@ from eoscheck.checker.verdict import PropertyVerdict, Result, judge
 from eoscheck.model.spec import Spec
 
 if TYPE_CHECKING:
+    from eoscheck.checker.commands import Program
     from eoscheck.checker.native.search import Options
 
 ENGINES = ("native", "python", "interpreter")
@@ -68,14 +69,54 @@ def examine(
     engine: str = "native",
     report: Callable[[Figures], None] | None = None,
     options: Options | None = None,
+    *,
+    certify: bool = False,
+    explain: bool = False,
 ) -> Examination:
-    """Search everything within the limits. Ctrl-C ends it with what was found so far."""
+    """Search everything within the limits. Ctrl-C ends it with what was found so far.
+
+    certify   have Z3 confirm everything it can, whatever that costs; otherwise what takes less than a second
+    explain   find out why actions never fired
+
+    Raises Defect where the engine, the interpreter, or Z3 disagree.
+    """
     chosen = engine_for(subject, engine)
     searched = search(chosen, limits, report, options)
     lassos = _lassos(chosen, searched.found)
     result = judge(subject.spec, subject.model, searched.found, limits, chosen.name, lassos)
     result = replace(result, notes=(*result.notes, *searched.notes))
-    return told(subject, chosen, result, _paths(subject, chosen, result, searched, lassos))
+    paths = _paths(subject, chosen, result, searched, lassos)
+    examination = told(subject, chosen, result, paths)
+    program: Program | None = getattr(chosen, "program", None)
+    if program is None:  # nothing was traced, so there are no formulas
+        return examination
+    result = _confirmed(program, chosen, searched.found, examination.result, paths, certify=certify)
+    if explain:
+        from eoscheck.checker.solver.unfired import reasons
+
+        result = replace(result, never_because=reasons(program, searched.found))
+    return replace(examination, result=result)
+
+
+def _confirmed(
+    program: Program,
+    engine: Engine,
+    found: Exploration,
+    result: Result,
+    paths: dict[int, Path],
+    *,
+    certify: bool,
+) -> Result:
+    """The result with what Z3 says of it."""
+    from eoscheck.checker.solver.opinion import ANY, UNDER_A_SECOND, certificate, opinion
+
+    try:
+        said = opinion(program, engine, found, result.properties, paths, ANY if certify else UNDER_A_SECOND)
+        if certify:
+            said = replace(said, certified=certificate(program, found))
+    except Defect as defect:
+        raise Defect(f"{defect}; please report this line, with the spec") from defect
+    return replace(result, checked_by_z3=said)
 
 
 def search(

@@ -17,6 +17,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from eoscheck.checker.components import Graph, Staying, staying, stranded
@@ -67,15 +68,36 @@ class Figures:
         return self.queue + self.width * self.growth / (1 - self.growth) if shrinking else None
 
 
+@dataclass(frozen=True)
+class Field:
+    """Where a variable lies in a state that is one number: `width` bits from bit `shift` on, its value less the
+    smallest one."""
+
+    shift: int
+    width: int
+    least: int
+
+    @cached_property
+    def mask(self) -> int:
+        """Its bits."""
+        return ((1 << self.width) - 1) << self.shift
+
+
 class Visited(Protocol):
     """The states that a search has found.
 
     levels   number of the first state of each level, and that behind the last state
+    fields   by variable, where it lies in `integers`
     """
 
     levels: list[int]
+    fields: Sequence[Field]
 
     def state(self, number: int) -> bytes: ...
+
+    def integers(self, first: int, last: int) -> list[int]:
+        """The states `first`.. below `last`, each as one number."""
+        ...
 
     def number(self, state: bytes) -> int:
         """The number of a state that was found."""
@@ -240,11 +262,15 @@ class Seen:
         self.index = {engine.model.initial: 0}
         self.states = [engine.model.initial]
         self.levels: list[int] = [0, 1]
+        self.fields: Sequence[Field] = [Field(8 * cell, 8, 0) for cell in range(len(engine.model.initial))]
         self._watch = Watch(engine)
         self._fault = [action.info.fault is not None for action in engine.model.actions]
 
     def state(self, number: int) -> bytes:
         return self.states[number]
+
+    def integers(self, first: int, last: int) -> list[int]:
+        return [int.from_bytes(state, "little") for state in self.states[first:last]]
 
     def number(self, state: bytes) -> int:
         return self.index[state]

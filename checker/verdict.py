@@ -8,7 +8,7 @@ renderer reads; its `to_json` is the contract "eoscheck-result/1".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from eoscheck.checker.liveness import KINDS, Lasso
@@ -64,6 +64,23 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """What Z3 confirms of a result (`solver.opinion`).
+
+    steps       by property whose counterexample, or way to the goal, was retraced: how many steps it has
+    valuations  by property that no explored state violates, or whose goal none meets: how many distinct valuations of
+                the variables that it reads were looked at
+    unchecked   by property that was not asked, the reason
+    certified   what else was asked for and confirmed, in sentences
+    """
+
+    steps: dict[str, int]
+    valuations: dict[str, int]
+    unchecked: dict[str, str]
+    certified: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Result:
     """What one run says.
 
@@ -76,6 +93,8 @@ class Result:
     at_rest   number of states in which nothing but a fault can happen
     actions   per action, how often it was taken
     checked   kinds of property that were looked at; `unchecked`: those that were not, with the reason
+    never_because  by action that never fired, why, where that was found out
+    checked_by_z3  what Z3 confirms; None: it was not asked
     """
 
     spec: str
@@ -100,6 +119,8 @@ class Result:
     checked: tuple[str, ...]
     unchecked: dict[str, str]
     notes: tuple[str, ...]
+    never_because: dict[str, str] = field(default_factory=dict)
+    checked_by_z3: Opinion | None = None
 
     @property
     def interrupted(self) -> bool:

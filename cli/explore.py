@@ -72,6 +72,12 @@ def native_options(command: Command) -> Command:
 )
 @native_options
 @click.option("--no-reduction", is_flag=True, help="Search every state, however many there are.")
+@click.option(
+    "--certify",
+    is_flag=True,
+    help="Have Z3 check everything it can, whatever that costs: also that no step leads out of the states that were "
+    "explored, and the model itself.",
+)
 @screen
 def command(
     spec: str,
@@ -82,6 +88,7 @@ def command(
     out: str | None,
     engine: str,
     no_reduction: bool,
+    certify: bool,
     packing: bool,
     native: Mapping[str, Any],
     **limits: Any,
@@ -91,6 +98,8 @@ def command(
     What breaks comes with a shortest counterexample. Exit codes: 0 everything holds, 1 violated, 3 undecided
     (a limit was reached), 4 vacuous.
     """
+    if certify and engine == "interpreter":
+        raise click.UsageError("--certify asks Z3 about traced actions; --engine interpreter traces none")
     folder = trace_folder(spec, out)
     options = _options(engine, native, reduce=not no_reduction)
     mine = load_properties(files)
@@ -106,7 +115,7 @@ def command(
         memory_mb=limits["memory"],
     )
     with Progress(quiet=style.quiet) as progress, mine.blamed():
-        found = examine(pipeline, bounds, engine, progress, options)
+        found = examine(pipeline, bounds, engine, progress, options, certify=certify, explain=True)
     kept = native["checkpoint"] or native["resume"]
     if kept and found.result.stopped:
         hint = f"kept in {kept}: eoscheck explore {shlex.quote(spec)} --resume {shlex.quote(kept)} goes on"

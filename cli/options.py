@@ -27,7 +27,10 @@ def screen(command: Command) -> Command:
     """-v, -q, --no-color and --full; the command gets them as `style`."""
 
     @click.option(
-        "-v", "--verbose", count=True, help="Also notes on ignored settings and each action's count."
+        "-v",
+        "--verbose",
+        count=True,
+        help="Also notes on ignored settings, each action's count, and why one never fired.",
     )
     @click.option("-q", "--quiet", count=True, help="Verdicts only, no progress.")
     @click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR (FORCE_COLOR: always).")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eoscheck.checker.counterexample import Trace
-from eoscheck.checker.verdict import Cut, PropertyVerdict, Result
+from eoscheck.checker.verdict import Cut, Opinion, PropertyVerdict, Result
 from eoscheck.gen.screen import Style, glued, paint, printable
 from eoscheck.gen.story import claim, ending, labelled, story
 from rich.console import RenderableType
@@ -152,12 +152,17 @@ def _detail(row: PropertyVerdict) -> str:
 
 def _remarks(result: Result, style: Style) -> RenderableType:
     rows: list[tuple[str, str]] = [("checked", _checked(result))]
+    if result.checked_by_z3 is not None and result.properties:
+        rows.append(("checked by Z3", _by_z3(result.checked_by_z3, result)))
+        rows += [("certified", said) for said in result.checked_by_z3.certified]
     if result.never_fired and result.stopped == "decided" and not style.verbose:
         rows.append(
             ("not fired", f"{len(result.never_fired)} actions before the search ended (-v lists them)")
         )
     elif result.never_fired:
         rows.append(("never fired" if result.complete else "not fired", _by_component(result.never_fired)))
+    if style.verbose:
+        rows += [("because", f"{name}: {why}") for name, why in result.never_because.items()]
     rows += [("cut", _cut(cut, result)) for cut in result.cut]
     if style.verbose:
         rows += [("taken", f"{n:,} times {name}") for name, n in result.actions.items() if n]
@@ -188,6 +193,28 @@ def _checked(result: Result) -> str:
         f"- {word} (none asked)" for kind, word in KINDS.items() if not counts[kind] and kind != "possible"
     ]
     return "   ".join(map(glued, parts))
+
+
+def _by_z3(opinion: Opinion, result: Result) -> str:
+    """The same of what Z3 has confirmed."""
+    kinds = {row.name: row.kind for row in result.properties}
+    parts = []
+    for word, goals in (("counterexamples", False), ("goals", True)):
+        steps = [n for name, n in opinion.steps.items() if (kinds[name] == "sometimes") is goals]
+        if steps:
+            parts.append(f"+ {word} {len(steps)} ({_number(sum(steps), 'step')})")
+    if opinion.valuations:
+        seen = _number(sum(opinion.valuations.values()), "valuation")
+        parts.append(f"+ invariants {len(opinion.valuations)} ({seen})")
+    reasons: dict[str, list[str]] = {}
+    for name, why in opinion.unchecked.items():
+        reasons.setdefault(why, []).append(name)
+    parts += [f"- {', '.join(names)} ({why})" for why, names in reasons.items()]
+    return "   ".join(part if part.startswith("-") else glued(part) for part in parts)
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _violation(

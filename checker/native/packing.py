@@ -95,8 +95,13 @@ class Packing:
     @cached_property
     def _cells(self) -> list[tuple[int, int, int, int]]:
         """By cell: its smallest value, its word and shift, and its largest value less the smallest."""
-        lows = (region.domain.lo for region in self.regions for _ in range(region.count))
-        return [(low, p.word, p.shift, (1 << p.width) - 1) for low, p in zip(lows, self.places, strict=True)]
+        pairs = zip(self.lows, self.places, strict=True)
+        return [(low, p.word, p.shift, (1 << p.width) - 1) for low, p in pairs]
+
+    @cached_property
+    def lows(self) -> list[int]:
+        """By number of the cell, its smallest value."""
+        return [region.domain.lo for region in self.regions for _ in range(region.count)]
 
     def __str__(self) -> str:
         """One line per cell: word, bits, name, range."""

@@ -9,9 +9,10 @@ from eoscheck.checker.components import Staying, first_level
 from eoscheck.checker.native.context import Tally
 from eoscheck.checker.native.engine import NUMBER, Native
 from eoscheck.checker.native.memory import Room
+from eoscheck.checker.native.packing import WORD
 from eoscheck.checker.native.space import Space
 from eoscheck.checker.native.table import Slot
-from eoscheck.checker.search import Watch
+from eoscheck.checker.search import Field, Watch
 
 
 class Visited:
@@ -23,6 +24,10 @@ class Visited:
     def __init__(self, engine: Native, space: Space) -> None:
         self.engine, self.space = engine, space
         self.levels: list[int] = [0, 1]
+        self.fields: Sequence[Field] = [
+            Field(WORD * place.word + place.shift, place.width, least)
+            for place, least in zip(engine.packing.places, engine.packing.lows, strict=True)
+        ]
         self.seen: list[tuple[list[int], int]] = []
         self._watch = Watch(engine)
         self._resting = self._watch.resting
@@ -30,6 +35,11 @@ class Visited:
 
     def state(self, number: int) -> bytes:
         return self.space.state(number)
+
+    def integers(self, first: int, last: int) -> list[int]:
+        size = self.space.store.size
+        raw = ctypes.string_at(self.space.store.address + first * size, (last - first) * size)
+        return [int.from_bytes(raw[at : at + size], "little") for at in range(0, len(raw), size)]
 
     def number(self, state: bytes) -> int:
         slot: Slot = self.space.slot

@@ -9,7 +9,7 @@ import z3  # type: ignore[import-untyped]
 
 
 class OutOfTime(Exception):
-    """Z3 did not answer in the time that was left."""
+    """Z3 did not answer in the time that was left, or does not know. The text says why."""
 
 
 def answer(solver: Any, until: float | None, *assumptions: Any) -> Any:
@@ -22,7 +22,7 @@ def answer(solver: Any, until: float | None, *assumptions: Any) -> Any:
     if until is not None:
         left = until - time.monotonic()
         if left <= 0:
-            raise OutOfTime
+            raise OutOfTime("timeout")
         solver.set("timeout", max(int(1000 * left), 1))
     said = solver.check(*assumptions)
     if said == z3.sat:
@@ -31,4 +31,4 @@ def answer(solver: Any, until: float | None, *assumptions: Any) -> Any:
         return None
     if any(word in solver.reason_unknown() for word in ("interrupt", "cancel")):
         raise KeyboardInterrupt
-    raise OutOfTime
+    raise OutOfTime(solver.reason_unknown())

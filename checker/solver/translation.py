@@ -8,6 +8,7 @@ bounds. Enumerations and references are numbers, as they are in a state.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from eoscheck.checker.commands import GuardedCommand, Program
 from eoscheck.checker.dispatch import moves
 from eoscheck.checker.expressions import Expr
 from eoscheck.checker.footprints import members
+from eoscheck.checker.solver.answers import answer
 
 Term = Any
 """A term of Z3, which has no types of its own."""
@@ -143,12 +145,14 @@ class Translation:
         regions = program.model.regions
         self.names = [(r.cell(k), r) for r in regions for k in range(r.count)]
         self.booleans = [region.domain.type is bool for _, region in self.names]
+        self._literals: dict[tuple[int, int], str] = {}
 
     def state(self, mark: str = "") -> State:
         """A state of symbols, each named as its variable with a mark behind it."""
-        return State(self.numbers, [self._symbol(i, mark) for i in range(len(self.names))])
+        return State(self.numbers, [self.symbol(i, mark) for i in range(len(self.names))])
 
-    def _symbol(self, cell: int, mark: str) -> Term:
+    def symbol(self, cell: int, mark: str) -> Term:
+        """The symbol of one variable; its value, if it has only one."""
         name, region = self.names[cell]
         if region.constant:
             return self.value(cell, region.domain.lo)
@@ -167,6 +171,12 @@ class Translation:
         if 2 * mask.bit_count() > all_.bit_count():
             return z3.Not(any_of(symbol == self.value(cell, code) for code in members(all_ & ~mask)))
         return any_of(symbol == self.value(cell, code) for code in members(mask))
+
+    def literal(self, cell: int, code: int) -> str:
+        """The same as SMT-LIB writes it."""
+        if (cell, code) not in self._literals:
+            self._literals[cell, code] = self.value(cell, code).sexpr()
+        return self._literals[cell, code]
 
     def known(self, state: bytes) -> State:
         """A state that is known."""
@@ -236,6 +246,13 @@ class Translation:
             else:
                 found.append(self.names[cell][1].domain.lo)
         return bytes(found)
+
+    def find(self, *terms: Term, seconds: float | None = None) -> Any:
+        """A model of Z3 in which all terms hold; None if there is none. Raises OutOfTime where Z3 gives no answer,
+        within so many seconds if that is said."""
+        solver = z3.SolverFor(self.numbers.logic)
+        solver.add(*terms)
+        return answer(solver, None if seconds is None else time.monotonic() + seconds)
 
 
 def any_of(terms: Iterable[Term]) -> Term:

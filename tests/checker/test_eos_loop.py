@@ -59,7 +59,7 @@ def test_each_action_has_the_paths_that_a_reader_sees_in_it() -> None:
     assert paths == {
         "init_pid": 2, "init_fence": 2, "rebalance": 1, "fetch": 2, "poll": 1, "evict": 1,
         "begin_transaction": 1, "produce": 2, "ext_write": 1, "add_offsets": 2, "end_commit": 3,
-        "end_abort": 3, "out_marker": 5, "offsets_marker": 2, "complete": 1, "read": 4,
+        "end_abort": 3, "out_marker": 5, "offsets_marker": 2, "complete": 1, "read": 3,
     }  # fmt: skip
     assert cuts == {"init_pid": 1, "init_fence": 1, "produce": 1, "out_marker": 3}
 

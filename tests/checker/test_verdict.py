@@ -110,5 +110,5 @@ def test_the_most_alarming_exit_code_wins(first: int):
 def test_all_engines_give_the_same_result():
     pipeline = tinypipe.build(tinypipe.spec())
     results = [examine(pipeline, Limits(), engine).result.to_json() for engine in ENGINES]
-    same = [{**result, "seconds": 0, "engine": ""} for result in results]
+    same = [{**result, "seconds": 0, "engine": "", "checked_by_z3": None} for result in results]
     assert same[0] == same[1] == same[2]

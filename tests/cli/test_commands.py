@@ -60,8 +60,23 @@ def test_the_interpreter_explores_the_same(write: Write, capsys: Capture):
     seen = []
     for engine in ("python", "interpreter"):
         run(["explore", "a.yaml", "--json", "--engine", engine, "--no-reduction"])
-        seen.append({**json.loads(capsys.readouterr().out), "seconds": 0})
+        traced = {"checked_by_z3": None, "never_because": {}}
+        seen.append({**json.loads(capsys.readouterr().out), "seconds": 0, **traced})
     assert seen[0] == seen[1]
+
+
+def test_z3_certifies(write: Write, capsys: Capture):
+    a = write("a", "lost: 0")
+    assert run(["explore", a, "--certify", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["checked_by_z3"]
+    assert said["steps"] == {"all-sent": 4} and said["unchecked"] == {}
+    assert said["valuations"] == {"no-duplicates@shelf": 3, "no-loss@shelf": 3}
+    assert [sentence.split(":")[0] for sentence in said["certified"]] == ["closed", "model"]
+    assert run(["explore", a, "--certify", "--engine", "interpreter"]) == 2
+    assert run(["explore", a, "--certify", "--max-states", "3"]) == 3
+    assert "nothing of the set of states: the search is not complete" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 @pytest.mark.parametrize("name", ["no-duplicates", "no-duplicates@shelf"])
@@ -127,7 +142,7 @@ def test_show_prints_what_explore_printed(write: Write, capsys: Capture, world: 
     file = ".eoscheck/a/no-duplicates@shelf.json"
     assert run(["show", file]) == 0
     shown = capsys.readouterr().out
-    assert shown.splitlines()[2:8] == printed.splitlines()[13:19]
+    assert shown.splitlines()[2:8] == printed.splitlines()[16:22]
     assert run(["show", file, "--format", "json"]) == 0
     assert capsys.readouterr().out == (world / file).read_text()
     assert run(["show", file, "-o", "out.txt"]) == 0

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import tinypipe
+from eoscheck.checker.commands import Program
+from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.counterexample import Defect
 from eoscheck.checker.symbols import TraceError
 from eoscheck.cli import main
@@ -154,6 +156,22 @@ def test_70_a_defect_of_ours(
     capsys.readouterr()
     assert run(["explore", a]) == 70
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_70_z3_disagrees(write: Write, capsys: Capture, monkeypatch: pytest.MonkeyPatch):
+    """An engine that never sees the property hit."""
+    a = write("a", "lost: 1", "properties: no-duplicates@shelf")
+    right = Compiled.__init__
+
+    def wrong(self: Compiled, program: Program) -> None:
+        right(self, program)
+        self.hits = lambda state, among=-1: 0
+
+    monkeypatch.setattr(Compiled, "__init__", wrong)
+    assert run(["explore", a, "--engine", "python"]) == 70
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("eoscheck: a defect of eoscheck: Z3 finds no-duplicates@shelf hit")
+    assert "please report" in err and err.count("\n") == 1
 
 
 def test_130_interrupted_before_anything_was_found(

@@ -43,9 +43,12 @@ A shelf
   ✓ holds     no-loss@shelf
   ✓ holds     all-sent             reached at step 4
 
-  checked      + safety 1   + at rest 1   + goals 1   - liveness (none asked)
-  never fired  sender: never(1), never(2)
-  note         acks=1 is odd
+  checked        + safety 1   + at rest 1   + goals 1
+                 - liveness (none asked)
+  checked by Z3  + counterexamples 1 (3 steps)   + goals 1 (4 steps)
+                 + invariants 1 (6 valuations)
+  never fired    sender: never(1), never(2)
+  note           acks=1 is odd
 
 no-duplicates@shelf is violated in 3 steps: No record lies on the shelf twice.
 
@@ -69,6 +72,24 @@ def test_verbose_adds_ignored_settings_and_how_often_each_action_was_taken():
     assert "client.id" not in screen()
     assert "client.id" in screen(Style(verbose=True))
     assert "5 times sender.send()" in screen(Style(verbose=True))
+
+
+def test_verbose_says_why_an_action_never_fired():
+    found = examine(tinypipe.build(tinypipe.spec()), Limits(), explain=True)
+    assert "because" not in shown(found, Style())
+    assert "because        sender.never(1): no path of it changes anything" in shown(
+        found, Style(verbose=True)
+    )
+
+
+def test_what_z3_has_not_checked_is_said_with_the_reason():
+    found = examine(tinypipe.build(tinypipe.spec(lost=0)), Limits(), certify=True)
+    said = found.result.checked_by_z3
+    assert said is not None
+    partly = replace(said, valuations={}, unchecked={"no-loss@shelf": "9 of them", "all-sent": "9 of them"})
+    text = shown(replace(found, result=replace(found.result, checked_by_z3=partly)), Style())
+    assert "+ goals 1 (4 steps)   - no-loss@shelf, all-sent (9 of them)" in text
+    assert "certified      closed: the initial state is explored, and of 4 steps from" in text
 
 
 def test_quiet_leaves_the_verdicts():
@@ -135,7 +156,7 @@ def a_trace(**changes: Any) -> Trace:
 def test_one_trace_is_told_like_in_the_result():
     text = trace_text(a_trace(), Style())
     assert text.splitlines()[0] == "A shelf  (tiny.yaml)"
-    assert text.splitlines()[2:11] == GOLDEN.splitlines()[13:22]
+    assert text.splitlines()[2:11] == GOLDEN.splitlines()[16:25]
     assert text.endswith("  reproduce  eoscheck explore tiny.yaml --property no-duplicates@shelf\n")
 
 
