@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from eoscheck.checker.native import reducing
 from eoscheck.cli.main import COMMANDS, run
 from eoscheck.cli.output import Progress
 
@@ -376,7 +378,8 @@ class TestLongRuns:
     def test_a_large_search_is_reduced_and_says_so(
         self, write: Write, capsys: Capture, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr("eoscheck.checker.native.reducing.FIRST", 20)
+        early = functools.partial(reducing.explore_reducing, first=20)
+        monkeypatch.setattr("eoscheck.checker.native.reducing.explore_reducing", early)
         spec = write("a", "records: 8", "lost: 4")
         assert run(["explore", spec]) == 1
         assert "partial order reduced" in " ".join(capsys.readouterr().out.split())
