@@ -26,7 +26,7 @@ from simulated import Simulation
 
 def of_size(operations: int, offsets: bool, seed: int) -> History:
     """A simulated history of at least so many operations."""
-    size = operations // 2
+    size = operations // 5
     while True:
         history = Simulation(random.Random(seed), size, offsets).history()
         if len(history.events) >= operations:

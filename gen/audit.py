@@ -219,6 +219,13 @@ class _Teller:
             f"transaction {transaction} was {word}: the log says so of its record at {place} {self._at(log)}"
         )
 
+    def _committed_and_aborted(self, transaction: str, log: Any, event: Event) -> str:
+        place = f"offset {log.offset} of {log.partition}"
+        return (
+            f"the client of transaction {transaction} was told that it is committed {self._at(event)}, and the log says"
+            f" that its record at {place} was aborted {self._at(log)}"
+        )
+
     # -- order
 
     def _backwards(self, before: Read, after: Read) -> str:

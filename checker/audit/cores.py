@@ -14,9 +14,6 @@ from typing import Any
 import z3  # type: ignore[import-untyped]
 from eoscheck.checker.audit.rules import Constraint
 
-TRIES = 200
-"""Candidates for a smaller core that are looked at, before a minimal one is called no more than that."""
-
 
 class Unknown(Exception):
     """Z3 does not say whether a set of observations can be explained."""
@@ -68,7 +65,7 @@ class Weighing:
         return self.core(observed) is None
 
     def minimal(self, core: Iterable[int]) -> list[int]:
-        """A core from which nothing can be left out."""
+        """A core from which nothing can be left out. Raises Unknown."""
         kept = list(core)
         for one in list(kept):
             rest = [o for o in kept if o != one]
@@ -76,11 +73,12 @@ class Weighing:
             kept = kept if smaller is None else smaller
         return kept
 
-    def smallest(self, core: Sequence[int]) -> tuple[list[int], bool]:
-        """A core as small as any, and True; or a minimal one, and False, where too many had to be looked at."""
+    def smallest(self, core: Sequence[int], until: float) -> tuple[list[int], bool]:
+        """A core as small as any, and True; or a minimal one, and False, where the search for a smaller one would go on
+        after `until`. Raises Unknown."""
         best = self.minimal(core)
         hitting = z3.Solver()
-        for _ in range(TRIES):
+        while time.monotonic() < until:
             if len(best) <= 1:
                 return best, True
             small = z3.AtMost(*self._literals.values(), len(best) - 1)
@@ -90,17 +88,17 @@ class Weighing:
             chosen = [o for o, literal in self._literals.items() if z3.is_true(model[literal])]
             found = self.core(chosen)
             if found is None:
-                left_out = set(self.observed) - set(self._grown(chosen))
+                left_out = set(self.observed) - set(self._grown(chosen, until))
                 hitting.add(z3.Or([self._literals[o] for o in sorted(left_out)]))
             else:
                 best = self.minimal(found)
         return best, False
 
-    def _grown(self, chosen: list[int]) -> list[int]:
-        """As many observations as can be explained together with these."""
+    def _grown(self, chosen: list[int], until: float) -> list[int]:
+        """As many observations as can be explained together with these (or, after `until`, fewer)."""
         kept = list(chosen)
         for one in self.observed:
-            if one not in kept and self.explained([*kept, one]):
+            if time.monotonic() < until and one not in kept and self.explained([*kept, one]):
                 kept.append(one)
         return kept
 

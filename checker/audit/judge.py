@@ -22,6 +22,9 @@ from eoscheck.checker.audit.order import order
 from eoscheck.checker.audit.rules import Because, Constraint, Question, atomic_visibility, provenance, visible
 from eoscheck.checker.verdict import WORD, Verdict, worst
 
+EFFORT = 1.0
+"""Seconds in which smaller contradictions are looked for, for each guarantee; then minimal ones are enough."""
+
 MOST = 10
 """Findings of one guarantee that are told; one is always told of each contradiction that rests on others."""
 
@@ -153,8 +156,9 @@ def _findings(constraints: Sequence[Constraint], deadline: float) -> list[Findin
         if not c.unknowns and c.observed
     ]
     known = [set(f.events) for f in found]
+    until = time.monotonic() + EFFORT
     for component in _components(constraints):
-        for finding in _contradictions(component, deadline):
+        for finding in _contradictions(component, until, deadline):
             if not any(events <= set(finding.events) for events in known):
                 found.append(finding)
     return sorted(found, key=lambda f: (len(f.events), f.events))
@@ -180,19 +184,19 @@ def _components(constraints: Sequence[Constraint]) -> list[list[Constraint]]:
     return list(found.values())
 
 
-def _contradictions(constraints: list[Constraint], deadline: float) -> Iterator[Finding]:
+def _contradictions(constraints: list[Constraint], until: float, deadline: float) -> Iterator[Finding]:
     """One smallest core after the other, the last observation of each being doubted from then on."""
-    weighing = Weighing(constraints, deadline)
-    believed = list(weighing.observed)
-    try:
-        while (core := weighing.core(believed)) is not None:
-            core, smallest = weighing.smallest(core)
-            yield Finding(tuple(core), smallest, tuple(c.because for c in steps(constraints, core)))
-            weighing = Weighing([c for c in constraints if core[-1] not in c.observed], deadline)
-            constraints = list(weighing.constraints)
-            believed = list(weighing.observed)
-    except Unknown:
-        return
+    for _ in range(MOST):
+        weighing = Weighing(constraints, deadline)
+        core = weighing.core(weighing.observed)
+        if core is None:
+            return
+        try:
+            core, smallest = weighing.smallest(core, until)
+        except Unknown:
+            smallest = False
+        yield Finding(tuple(core), smallest, tuple(c.because for c in steps(constraints, core)))
+        constraints = [c for c in constraints if core[-1] not in c.observed]
 
 
 def _exactly_once(judgements: Iterable[Judgement], wanted: Sequence[str]) -> Iterator[Judgement]:

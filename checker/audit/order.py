@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import z3  # type: ignore[import-untyped]
@@ -79,7 +79,7 @@ def _agreement(facts: Facts) -> Iterator[Constraint]:
     ways = [_firsts(facts, way) for reader in facts.readers for way in facts.ways(reader)]
     offsets = _ranked(record for way in ways for record in way)
     chains = [*(list(way) for way in ways), *offsets]
-    left = _circular({pair for chain in chains for pair in pairwise(chain)})
+    left = _exchanged(chains) or _circular({pair for chain in chains for pair in pairwise(chain)})
     for chain in offsets:
         yield from _ascending([_at(record) for record in chain if record in left])
     for number, way in enumerate(ways):
@@ -92,6 +92,17 @@ def _agreement(facts: Facts) -> Iterator[Constraint]:
                 frozenset([given.index]), formula, Because("on-its-way", {"read": given.read}), names
             )
         yield from _ascending(places)
+
+
+def _exchanged(chains: list[list[Record]]) -> set[Record]:
+    """The first two neighbours of a chain that another one holds in opposite order, of each two chains. They are the
+    shortest circles that there can be: where there are some, longer ones tell nothing new."""
+    found: set[Record] = set()
+    places = [{record: n for n, record in enumerate(chain)} for chain in chains]
+    for place, (k, chain) in product(places, enumerate(chains)):
+        common = [record for record in chain if record in place] if place is not places[k] else []
+        found.update(next((pair for pair in pairwise(common) if place[pair[0]] > place[pair[1]]), ()))
+    return found
 
 
 def _ascending(places: list[Any]) -> Iterator[Constraint]:

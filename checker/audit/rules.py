@@ -159,5 +159,10 @@ def _looks(facts: Facts) -> Iterator[Constraint]:
     for index, log in facts.logs:
         writers = {send.transaction for _, send in facts.lies.get((log.partition, log.offset), ())}
         writer = writers.pop() if len(writers) == 1 else None
-        if writer is not None and log.marker != "none":
-            yield _about(writer, [index], log.marker == "commit", "looked", log=log)
+        if writer is None or log.marker == "none":
+            continue
+        yield _about(writer, [index], log.marker == "commit", "looked", log=log)
+        if log.marker == "abort" and writer in facts.committed:
+            told = facts.committed[writer]
+            both = {"transaction": writer, "log": log, "event": facts.history.events[told]}
+            yield impossible([told, index], "committed-and-aborted", **both)

@@ -105,13 +105,17 @@ class Client(Actor):
 
     def _ask(self, asked: Request, expected: Mapping[str, Any]) -> None:
         """Send a request now and compare what comes back."""
-        if asked.ends is not None:
-            self.run.recorder.ends(*asked.ends)
+        self._asks_for_end(asked)
         result = asked.read(self.connection().call(asked.payload))
         self._record(asked, result)
         if asked.ends is not None and result[0] == "NONE":
             self.run.recorder.ended(*asked.ends)
         self._compare(asked.what, result, expected)
+
+    def _asks_for_end(self, asked: Request) -> None:
+        """The client asks for a commit (of an abort it was said when it was decided)."""
+        if asked.ends is not None and asked.ends[1]:
+            self.run.recorder.ends(*asked.ends)
 
     def _record(self, asked: Request, result: tuple[str | None, dict[str, Any]]) -> None:
         """The broker has handled a request: what it sent goes into the history."""
@@ -238,6 +242,11 @@ class Client(Actor):
         """EndTxn(commit)."""
         self._end(self._commit_transaction(epoch=epoch), answers, now)
 
+    def decides_to_abort(self) -> None:
+        """abortTransaction() is called. Its request comes later, or never; from now on nothing may be committed."""
+        self.note("abortTransaction()")
+        self.run.recorder.ends(f"{self.name}/{self._transactions}", False)
+
     def abort_transaction(self, *, epoch: int, answers: str, now: int | None = None) -> None:
         """EndTxn(abort)."""
         self._end(self._abort_transaction(epoch=epoch), answers, now)
@@ -264,8 +273,7 @@ class Client(Actor):
         """The client gives up on a request that is still on its way: its bytes are kept, to be sent late."""
         asked: Request = getattr(self, f"_{verb}")(*arguments, **sent)
         self._kept[wire] = asked, self.run.connect(self.name)
-        if asked.ends is not None:
-            self.run.recorder.ends(*asked.ends)
+        self._asks_for_end(asked)
         self.note(f"{asked.what}: on its way for a long time; {self.name} gives up on it")
 
     def delivers_late(self, wire: str, **expected: Any) -> None:

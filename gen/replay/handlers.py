@@ -248,6 +248,10 @@ class Handlers:
         yield
         return [Call("client", client.name, "starts")]
 
+    def _client_abort_transaction(self, client: Client) -> Handler:
+        yield
+        return [Call("client", client.name, "decides_to_abort")]
+
     def _client_receive(self, client: Client, step: At) -> Handler:
         positions = getattr(client, "positions", None)
         heard = client.wires[0].error

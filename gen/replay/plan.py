@@ -37,7 +37,6 @@ SILENT = {
     ("client", "produce"),
     ("client", "add_offsets"),
     ("client", "commit_transaction"),
-    ("client", "abort_transaction"),
     ("client", "send_offsets"),
     ("client", "commit_offsets"),
     ("client", "expire_batch"),

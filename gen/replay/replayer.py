@@ -145,7 +145,8 @@ def hindrance(plan: Plan, steered: bool = True) -> str | None:
     for step in plan.steps:
         if step.unforced:
             return f"step {step.number}: {step.unforced}"
-        others = [c for c in step.calls if not (c.kind == "transaction" and {c.who} == decided)]
+        sent = (c for c in step.calls if c.verb != "decides_to_abort")
+        others = [c for c in sent if not (c.kind == "transaction" and {c.who} == decided)]
         if decided and others and not steered:
             return f"step {step.number} comes between a decision and its markers, which are not steered on this Kafka"
         states = step.observation.get("transactions", {})

@@ -217,6 +217,11 @@ class Reference:
                 for _, s in self.sends
                 if s.acknowledged and (s.partition, s.offset) == (log.partition, log.offset)
             }
-            if len(own) == 1 and None not in own and seen[str(next(iter(own)))] != (log.marker == "commit"):
+            if len(own) != 1 or None in own:
+                continue
+            writer = str(own.pop())
+            if seen[writer] != (log.marker == "commit") or (
+                not seen[writer] and self.told(Committed, writer) is not None
+            ):
                 return False
         return True

@@ -49,7 +49,7 @@ def test_the_smallest_core_is_that_of_trying_all(
     if core is None:
         assert sizes == []
         return
-    found, smallest = weighing.smallest(core)
+    found, smallest = weighing.smallest(core, LATER)
     assert smallest and len(found) == sizes[0] and not weighing.explained(found)
     assert all(weighing.explained([o for o in found if o != one]) for one in found)
 
@@ -80,7 +80,7 @@ def test_only_the_steps_that_are_needed_are_told() -> None:
 
 def test_an_impossible_observation_is_a_core_of_its_own() -> None:
     weighing = Weighing([impossible([3], "never"), impossible([1, 2], "both")], LATER)
-    assert weighing.smallest([1, 2, 3]) == ([3], True)
+    assert weighing.smallest([1, 2, 3], LATER) == ([3], True)
 
 
 def test_a_chain_of_thousands_is_weighed_in_no_time() -> None:

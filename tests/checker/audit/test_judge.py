@@ -110,6 +110,11 @@ def test_a_log_that_says_otherwise() -> None:
     assert core(judge(send(1, "t", offset=0), aborted("t"), look), "atomic-visibility") == [1, 2]
 
 
+def test_a_commit_that_was_acknowledged_and_a_log_that_says_abort() -> None:
+    look = Log(event=0, partition="p-0", offset=0, marker="abort")
+    assert core(judge(send(1, "t", offset=0), committed("t"), look), "atomic-visibility") == [1, 2]
+
+
 def test_twice_by_two_records_or_by_one() -> None:
     sends = [send(1, offset=0), send(1, offset=1)]
     assert core(judge(*sends, read(1, 0), read(1, 1)), "no-duplicates@audit") == [2, 3]

@@ -54,6 +54,11 @@ def test_no_loss_at_ledger_is_violated(kafka):
                 "groups": {"billing": {"committed": {"0": 1}, "pending": []}},
             }
         )
+        run.must_be_judged(
+            violated=["no-loss@ledger"],
+            origins={"orders-0": [1]},
+            due={1: ["ledger"]},
+        )
 
 
 @pytest.mark.eos_guarantee("no-loss@ledger", kafka="3.9.1")
@@ -94,3 +99,4 @@ def test_no_loss_at_ledger_is_kept_with_the_fix(kafka):
             },
             never={"stores": {"ledger": {"rows": []}}},
         )
+        run.must_be_judged(violated=[], origins={"orders-0": [1]}, due={1: ["ledger"]})

@@ -83,3 +83,8 @@ def test_no_duplicates_at_ledger_is_violated(kafka):
                 },
             }
         )
+        run.must_be_judged(
+            violated=["no-duplicates@ledger"],
+            places={"payments": {"payments": ["payments-0"]}},
+            origins={"orders-0": [1]},
+        )
