@@ -117,7 +117,7 @@ def test_bad_input_is_one_line(arguments: list[str], line: str, capsys: Capture)
 def test_an_interrupt_leaves_what_was_found(folder: Path) -> None:
     command = [sys.executable, "-c", "from eoscheck.cli.main import main; main()", "prove", LOOP, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(12)
+        time.sleep(6)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

@@ -35,8 +35,8 @@ def test_a_promise_is_proved(spec: str, wanted: tuple[str, ...]) -> None:
     assert not [o for o in check(prover.program, found.proof, "proof.json") if o.failure]
 
 
-STEPS = 4
-"""Of all specs so many are unrolled: what takes seconds at four takes a minute at ten."""
+STEPS = 3
+"""Of all specs so many are unrolled: what takes a second at three takes a minute at twenty."""
 
 
 def unrolled(path: str) -> str:
