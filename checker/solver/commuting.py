@@ -66,7 +66,7 @@ class Commuting:
         self.known = self._mutexes()
         self.reads = cache(ex.reads)
         self.commands = [self._free(footprint.command) for footprint in reduction.footprints.all]
-        self.enabled = [self.translation.enabled(command, self.before) for command in self.commands]
+        self.enabled = [self._steps(command, self.before) for command in self.commands]
         self.after = [self.translation.after(command, self.before) for command in self.commands]
 
     def conflicts(self) -> list[int]:
@@ -86,9 +86,16 @@ class Commuting:
     def _clash(self, a: int, b: int) -> bool:
         """Is there a state in which a command that is enabled conflicts with another one?"""
         one, other = self.commands[a], self.commands[b]
-        differs = [self._lost(other.guards, a), self._lost(one.guards, b), *self._different(a, b)]
+        stays = [self._steps(other, self.after[a]), self._steps(one, self.after[b])]
+        differs = [z3.Not(all_of(stays)), *self._different(a, b)]
         cells = one.reads | one.writes | other.reads | other.writes
         return self._found(cells, self.enabled[a], self.enabled[b], any_of(differs))
+
+    def _steps(self, command: GuardedCommand, state: State) -> Term:
+        """That a command leads somewhere: one that changes nothing is no step, but a fault is always counted."""
+        if command.action.info.fault is not None:
+            return self.translation.enabled(command, state)
+        return self.translation.moving(command, state)
 
     def _disturbs(self, a: int, literals: Sequence[Expr]) -> bool:
         command = self.commands[a]

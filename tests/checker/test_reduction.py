@@ -23,7 +23,7 @@ from eoscheck.checker.solver.commuting import Commuting, sharpen
 from eoscheck.checker.trace import trace
 from eoscheck.model.language import Array, Component, Log, Model, Property, Var, action
 from eoscheck.model.values import Witness, when
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 
@@ -142,6 +142,7 @@ def walked(model: Model, way: list[int]) -> bytes:
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@example([[(0, 0, "", "")], [(0, 0, "", "raise"), (0, 0, "", "raise"), (0, 1, "", "raise")]], 2)
 @given(programs, st.integers(0, 2))
 def test_the_same_is_said_of_fewer_states(chosen: Any, crashes: int) -> None:
     model = built(chosen, crashes)
