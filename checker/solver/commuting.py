@@ -1,10 +1,11 @@
 """Which commands commute: more than what they read and write tells.
 
-Two commands are in conflict if there is a state in which both are enabled, and one disables the other, or it makes a
-difference which is taken first. Z3 is asked for such a state of each two that touch the same variables; where there is
-none, they commute (Valmari's stubborn sets need no more than that, and only of states that can be reached). In the
-same way a command disturbs an observer if there is a state in which the observer looks on, and the command makes it
-look away.
+Two commands are in conflict if there is a state in which the guards of both hold, and it makes a difference which is
+taken first, or one makes the guards of the other false, or makes a step of it where it was none (since it would have
+changed nothing), or the other way round. Z3 is asked for such a state of each two that touch the same variables; where
+there is none, they commute (Valmari's stubborn sets need no more than that, and only of states that can be reached). In
+the same way a command disturbs an observer if there is a state in which the observer looks on, and the command makes
+it look away.
 
 Of the reachable states Z3 is told which two values two variables never have at once (`mutexes`): these are proved by
 induction when they are found, for state spaces of any size.
@@ -24,6 +25,7 @@ import z3  # type: ignore[import-untyped]
 from eoscheck.checker import expressions as ex
 from eoscheck.checker import files
 from eoscheck.checker.commands import Effect, GuardedCommand
+from eoscheck.checker.dispatch import moves
 from eoscheck.checker.expressions import Expr
 from eoscheck.checker.footprints import members
 from eoscheck.checker.reduction import Reduction
@@ -50,8 +52,11 @@ def _kept(reduction: Reduction) -> Path:
     program = reduction.program
     observers = [f"{o.of} {o.property} {' '.join(map(str, o.literals))}" for o in reduction.observers]
     domains = [f"{r.name} {r.count} {r.domain.lo} {r.domain.hi} {r.init}" for r in program.model.regions]
-    source = Path(__file__).read_text(encoding="utf-8")
-    text = "\n".join([source, str(program), *domains, *observers, *(f"{m:x}" for m in reduction.conflicts)])
+    # Whatever changes here may change the answer.
+    sources = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parents[1].rglob("*.py"))]
+    masks = [f"{mask:x}" for mask in reduction.conflicts]
+    parts = [z3.get_full_version(), *sources, str(program), *domains, *observers, *masks]
+    text = "\n".join(parts)
     return files.cache() / "commuting" / hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -66,7 +71,8 @@ class Commuting:
         self.known = self._mutexes()
         self.reads = cache(ex.reads)
         self.commands = [self._free(footprint.command) for footprint in reduction.footprints.all]
-        self.enabled = [self._steps(command, self.before) for command in self.commands]
+        self.enabled = [self.translation.enabled(command, self.before) for command in self.commands]
+        self.steps = [self._step(command, self.before) for command in self.commands]
         self.after = [self.translation.after(command, self.before) for command in self.commands]
 
     def conflicts(self) -> list[int]:
@@ -86,21 +92,25 @@ class Commuting:
     def _clash(self, a: int, b: int) -> bool:
         """Is there a state in which a command that is enabled conflicts with another one?"""
         one, other = self.commands[a], self.commands[b]
-        stays = [self._steps(other, self.after[a]), self._steps(one, self.after[b])]
-        differs = [z3.Not(all_of(stays)), *self._different(a, b)]
+        differs = [self._lost(other.guards, a), self._lost(one.guards, b), *self._different(a, b)]
+        for command, by in ((b, a), (a, b)):
+            if self.steps[command] is not None:
+                differs.append(self.steps[command] != self._step(self.commands[command], self.after[by]))
         cells = one.reads | one.writes | other.reads | other.writes
         return self._found(cells, self.enabled[a], self.enabled[b], any_of(differs))
 
-    def _steps(self, command: GuardedCommand, state: State) -> Term:
-        """That a command leads somewhere: one that changes nothing is no step, but a fault is always counted."""
-        if command.action.info.fault is not None:
-            return self.translation.enabled(command, state)
-        return self.translation.moving(command, state)
+    def _step(self, command: GuardedCommand, state: State) -> Term | None:
+        """That a command is a step, given that its guards hold; None where it always is. One that changes nothing is
+        none, but a fault is always counted."""
+        if command.cut is not None or command.action.info.fault is not None or moves(command):
+            return None
+        return self.translation.changing(command, state)
 
     def _disturbs(self, a: int, literals: Sequence[Expr]) -> bool:
         command = self.commands[a]
         cells = command.reads.union(command.writes, *map(self.reads, literals))
-        return self._found(cells, self.enabled[a], *map(self.before.term, literals), self._lost(literals, a))
+        looking = map(self.before.term, literals)
+        return self._found(cells, self.enabled[a], *looking, self._lost(literals, a))
 
     def _found(self, cells: frozenset[int], *question: Term) -> bool:
         """Is there a state that answers a question? Of other variables than those that it is about nothing is said:

@@ -219,8 +219,12 @@ class Translation:
         enabled = self.enabled(command, state)
         if command.cut is not None or moves(command):
             return enabled
+        return z3.And(enabled, self.changing(command, state))
+
+    def changing(self, command: GuardedCommand, state: State) -> Term:
+        """That a command that is enabled changes something."""
         after = self.after(command, state)
-        return z3.And(enabled, any_of(after.cells[c] != state.cells[c] for c in sorted(command.writes)))
+        return any_of(after.cells[c] != state.cells[c] for c in sorted(command.writes))
 
     def resting(self, state: State) -> Term:
         """That nothing but a fault can happen."""

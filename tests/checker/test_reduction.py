@@ -180,7 +180,7 @@ def test_what_is_said_of_commands_is_so_in_every_state(chosen: Any, sharp: bool)
     everything = reduction.open((), 0)
     for number in range(found.states):
         state = found.visited.state(number)
-        after = moves(program, state)
+        after, holding = moves(program, state), guarded(program, state)
         false = [not ex.evaluate(literal, state) for literal in reduction.literals]
         for a, reached in after.items():
             for literal, was_false in enumerate(false):
@@ -192,6 +192,9 @@ def test_what_is_said_of_commands_is_so_in_every_state(chosen: Any, sharp: bool)
                     assert both is not None and both == moves(program, after[b]).get(a)
                 if reduction.absorbing[a] >> b & 1:
                     assert both == after[b]
+            for b in holding - after.keys():
+                if not reduction.conflicts[a] >> b & 1 and program.commands[b].cut is None:
+                    assert b in guarded(program, reached) and b not in moves(program, reached)
         moving = sum(1 << command for command in after)
         if any(not reduction.fault[command] for command in after):
             assert reduced.chosen(state, moving, everything) == reduction.chosen(state, moving, everything)
@@ -207,6 +210,11 @@ def moves(program: Program, state: bytes) -> dict[int, bytes]:
             assert command is not None
             found[command.number] = after
     return found
+
+
+def guarded(program: Program, state: bytes) -> set[int]:
+    """The commands whose guards hold."""
+    return {c.number for c in program.commands if all(ex.evaluate(g, state) for g in c.guards)}
 
 
 def faults(reduction: Reduction, a: int, b: int) -> bool:
