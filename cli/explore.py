@@ -14,7 +14,7 @@ from eoscheck.checker.counterexample import Subject
 from eoscheck.checker.examine import Examination, examine, limits_of
 from eoscheck.checker.prepare import prepare
 from eoscheck.checker.userproperties import load_properties
-from eoscheck.cli.options import Command, finite, save, screen, subject, trace_folder
+from eoscheck.cli.options import Command, finite, for_seconds, save, screen, subject, trace_folder
 from eoscheck.cli.output import Progress, emit, emit_json
 from eoscheck.gen.screen import Style
 from eoscheck.gen.text import result_text
@@ -56,13 +56,7 @@ def native_options(command: Command) -> Command:
 @subject
 @click.option("--max-states", type=click.IntRange(min=1), metavar="N", help="Stop at N states.")
 @click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Stop after N steps.")
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    callback=finite,
-    metavar="S",
-    help="Stop after S seconds.",
-)
+@for_seconds
 @click.option(
     "--memory",
     type=click.IntRange(min=1),

@@ -68,6 +68,15 @@ def finite(context: click.Context, parameter: click.Parameter, value: float | No
     return value
 
 
+for_seconds = click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
+    metavar="S",
+    help="Stop after S seconds.",
+)
+
+
 def writable(file: Path) -> None:
     """Raises UsageError where no such file can be written, before a long search and not after it."""
     nearest = _nearest(file.parent)

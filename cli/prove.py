@@ -16,7 +16,7 @@ from eoscheck.checker.solver.proof import Obligation, check, read
 from eoscheck.checker.solver.proving import Prover
 from eoscheck.checker.trace import trace
 from eoscheck.checker.userproperties import UserProperties, load_properties
-from eoscheck.cli.options import finite, save, screen, trace_folder, writable
+from eoscheck.cli.options import for_seconds, save, screen, trace_folder, writable
 from eoscheck.cli.output import Progress, emit, emit_json
 from eoscheck.gen.proving import check_text, proving_text
 from eoscheck.gen.screen import Style
@@ -28,13 +28,7 @@ from eoscheck.gen.screen import Style
 @click.option(
     "--depth", type=click.IntRange(min=0), metavar="N", help="Do not search: executions of N steps only."
 )
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    callback=finite,
-    metavar="S",
-    help="Give up after S seconds.",
-)
+@for_seconds
 @click.option("--properties", "files", multiple=True, metavar="FILE.py", help="Properties of your own.")
 @click.option("--property", "wanted", multiple=True, metavar="NAME", help="Prove this one only (repeatable).")
 @click.option("-o", "--output", metavar="FILE", help="Where the proof goes [default: beside the traces].")

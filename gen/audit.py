@@ -11,12 +11,11 @@ from typing import Any
 from eoscheck.checker.audit.history import Event, Read, Row, Send
 from eoscheck.checker.audit.judge import Audit, Finding, Judgement
 from eoscheck.checker.audit.rules import Because
-from eoscheck.gen.screen import Style, paint, printable
+from eoscheck.gen.screen import Style, dim, paint, printable, table
 from eoscheck.gen.story import labelled
 from eoscheck.gen.text import MARKS
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 FORMAT = "eoscheck-audit/1"
@@ -52,14 +51,7 @@ def _figures(result: Audit) -> RenderableType:
 
 
 def _rows(result: Audit) -> RenderableType:
-    grid = Table.grid(padding=(0, 2), pad_edge=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_column(overflow="fold")
-    for judgement in result.judgements:
-        word, color = MARKS[judgement.verdict]
-        grid.add_row(Text(word, color), printable(judgement.name), Text(printable(_detail(judgement)), "dim"))
-    return grid
+    return table((MARKS[found.verdict], found.name, dim(_detail(found))) for found in result.judgements)
 
 
 def _detail(judgement: Judgement) -> str:

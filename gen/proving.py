@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.solver.proof import Obligation, Proof
 from eoscheck.checker.solver.proving import Proving, Row
-from eoscheck.gen.screen import Style, glued, paint, printable
+from eoscheck.gen.screen import Style, dim, glued, paint, printable, table
 from eoscheck.gen.story import labelled, story
-from eoscheck.gen.text import bounds_line
+from eoscheck.gen.text import MARKS, bounds_line
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-MARKS = {
-    "proved": ("✓ proved", "green"),
-    "holds up to depth": ("? holds up to depth", "yellow"),
-    "violated": ("✗ VIOLATED", "bold red"),
-    "vacuous": ("○ VACUOUS", "yellow"),
-    "undecided": ("? undecided", "yellow"),
-}
-"""Each answer as a mark with words, and its colour."""
+PROVED = "✓ proved", "green"
+SHOWN, FAILS = ("✓ shown", "green"), ("✗ FAILS", "bold red")
 
 
 def proving_text(
@@ -51,7 +44,7 @@ def proving_text(
     return paint(parts, style)
 
 
-def check_text(proof: Proof, obligations: Iterable[Obligation], style: Style) -> str:
+def check_text(proof: Proof, obligations: Sequence[Obligation], style: Style) -> str:
     """The screen of a proof that was checked."""
     parts: list[RenderableType] = []
     if not style.quiet:
@@ -59,20 +52,15 @@ def check_text(proof: Proof, obligations: Iterable[Obligation], style: Style) ->
             Text.assemble(f"  {printable(proof.spec)}   ", (f"lemmas {len(proof.lemmas):,}", "dim")),
             Text(),
         ]
-    grid = _grid()
-    failed = False
+    rows: list[tuple[tuple[str, str], str, RenderableType]] = []
     for obligation in obligations:
-        word, color = ("✗ FAILS", "bold red") if obligation.failure else ("✓ shown", "green")
-        failed |= bool(obligation.failure)
-        grid.add_row(Text(word, color), printable(obligation.says), "")
+        rows.append((FAILS if obligation.failure else SHOWN, obligation.says, ""))
         if obligation.failure:
-            grid.add_row("", Text(printable(obligation.failure), "red"), "")
-    parts.append(grid)
-    end = (
-        Text("  this is no proof (any more)", "bold red")
-        if failed
-        else Text("  the proof holds", "bold green")
-    )
+            rows.append((("", ""), obligation.failure, ""))
+    parts.append(table(rows))
+    failed = any(obligation.failure for obligation in obligations)
+    said = ("this is no proof (any more)", "bold red") if failed else ("the proof holds", "bold green")
+    end = Text.assemble("  ", said)
     return paint([*parts, Text(), end], style)
 
 
@@ -87,18 +75,19 @@ def _figures(answer: Proving) -> RenderableType:
 
 
 def _rows(rows: Iterable[Row]) -> RenderableType:
-    grid = _grid()
-    for row in rows:
-        word, color = MARKS[row.verdict]
-        steps = f" {row.depth}" if row.verdict == "holds up to depth" else ""
-        at = f"at step {row.depth}, " if row.verdict == "violated" else ""
-        grid.add_row(Text(word + steps, color), printable(row.name), Text(printable(at + row.reason), "dim"))
-    return grid
+    return table((_mark(row), row.name, dim(_detail(row))) for row in rows)
 
 
-def _grid() -> Table:
-    grid = Table.grid(padding=(0, 2), pad_edge=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_column(overflow="fold")
-    return grid
+def _mark(row: Row) -> tuple[str, str]:
+    """The answer with a mark, and its colour."""
+    if row.verdict == "proved":
+        return PROVED
+    return (
+        (f"? {row.verdict} {row.depth}", "yellow")
+        if row.verdict == "holds up to depth"
+        else MARKS[row.verdict]
+    )
+
+
+def _detail(row: Row) -> str:
+    return f"at step {row.depth}, {row.reason}" if row.verdict == "violated" else row.reason

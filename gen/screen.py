@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 NARROWEST, WIDEST = 40, 120
@@ -82,6 +83,22 @@ def paint(parts: Iterable[RenderableType], style: Style) -> str:
         console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
     text = out.getvalue().replace(GLUE, " ")
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def table(rows: Iterable[tuple[tuple[str, str], str, RenderableType]]) -> RenderableType:
+    """Rows of a mark (a word with its colour), a name, and what there is to say of it."""
+    grid = Table.grid(padding=(0, 2), pad_edge=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_column(overflow="fold")
+    for (word, color), name, detail in rows:
+        grid.add_row(Text(word, color), printable(name), detail)
+    return grid
+
+
+def dim(text: str) -> Text:
+    """What is of less interest."""
+    return Text(printable(text), "dim")
 
 
 def glued(text: str) -> str:

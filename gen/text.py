@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.verdict import Cut, Opinion, PropertyVerdict, Result
-from eoscheck.gen.screen import Style, glued, paint, printable
+from eoscheck.gen.screen import Style, dim, glued, paint, printable, table
 from eoscheck.gen.story import claim, ending, labelled, story
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -131,14 +130,7 @@ def _stored(result: Result) -> str:
 
 
 def _rows(result: Result) -> RenderableType:
-    grid = Table.grid(padding=(0, 2), pad_edge=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_column(overflow="fold")
-    for row in result.properties:
-        word, color = MARKS[row.verdict]
-        grid.add_row(Text(word, color), printable(row.name), Text(printable(_detail(row)), "dim"))
-    return grid
+    return table((MARKS[row.verdict], row.name, dim(_detail(row))) for row in result.properties)
 
 
 def _detail(row: PropertyVerdict) -> str:

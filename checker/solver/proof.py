@@ -52,28 +52,45 @@ class Proof:
 
 
 def proof(
-    program: Program, spec: str, assumes: dict[str, Any], properties: Sequence[int], lemmas: Sequence[Lemma]
+    program: Program,
+    spec: str,
+    assumes: dict[str, Any],
+    properties: Sequence[int],
+    lemmas: Sequence[Lemma],
+    until: float | None = None,
 ) -> Proof:
-    """The proof of some properties, by number."""
+    """The proof of some properties, by number. It is one once `check` says so. Raises OutOfTime."""
     language = Language(program.model.regions)
     names = [program.properties[number].property.name for number in properties]
-    faults = _unlimited(program, properties, lemmas)
+    faults = _unlimited(program, properties, lemmas, until)
     obligations = _obligations(program, names, faults, len(lemmas))
     shortest = sorted(lemmas, key=lambda lemma: (len(lemma.allowed), lemma.allowed))
     texts = tuple(map(language.text, shortest))
     return Proof(spec, tuple(names), assumes, faults, texts, tuple(o.says for o in obligations))
 
 
-def _unlimited(program: Program, properties: Sequence[int], lemmas: Sequence[Lemma]) -> tuple[str, ...]:
+def _unlimited(
+    program: Program, properties: Sequence[int], lemmas: Sequence[Lemma], until: float | None
+) -> tuple[str, ...]:
     """The faults that keep every lemma even if nobody counts them."""
     budgets, spent = program.model.budgets, Footprints(program).spent
-    asked = (program.properties[number] for number in properties)
-    if budgets is None or any((ex.reads(o.hit) | ex.reads(o.premise)) & spent for o in asked):
+    if budgets is None or _counting(program, properties, spent):
         return ()
-    obligations = Obligations(program)
+    obligations = Obligations(program, until)
     for lemma in lemmas:
         obligations.assume(lemma)
     return tuple(name for name in budgets.names if not _uncounted(program, name, obligations, lemmas, spent))
+
+
+def _counting(program: Program, properties: Sequence[int], spent: frozenset[int]) -> str:
+    """Who, apart from faults, asks how many faults there were; "" if nobody does."""
+    for command in program.commands:
+        if command.action.info.fault is None and command.reads & spent:
+            return f"{command.action.name} asks how many there were"
+    for observed in (program.properties[number] for number in properties):
+        if (ex.reads(observed.hit) | ex.reads(observed.premise)) & spent:
+            return f"{observed.property.name} asks how many there were"
+    return ""
 
 
 def _uncounted(
@@ -144,7 +161,8 @@ def check(
     for fault in found.unlimited:
         if fault not in known:
             raise BadProof(f"{path}:1: the spec has no fault {fault!r}{did_you_mean(fault, known)}")
-        failures.append(_uncounted(program, fault, obligations, lemmas, spent))
+        asked = _counting(program, [numbers[name] for name in found.properties], spent)
+        failures.append(asked or _uncounted(program, fault, obligations, lemmas, spent))
     said = _obligations(program, found.properties, found.unlimited, len(lemmas))
     yield from (Obligation(o.says, failure) for o, failure in zip(said, failures, strict=True))
 

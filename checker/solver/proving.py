@@ -19,7 +19,8 @@ from eoscheck.checker.shortest import way_to_hit
 from eoscheck.checker.solver.answers import OutOfTime
 from eoscheck.checker.solver.bounded import Unrolling
 from eoscheck.checker.solver.induction import Induction, Watch
-from eoscheck.checker.solver.proof import Proof, proof
+from eoscheck.checker.solver.lemmas import Lemma
+from eoscheck.checker.solver.proof import Proof, check, proof
 from eoscheck.checker.solver.reached import Reached
 from eoscheck.checker.trace import trace
 from eoscheck.checker.verdict import INTERRUPTED, WORD, bounds, unfinished, worst
@@ -202,16 +203,25 @@ class Prover:
         induction = Induction(self.program, Reached(self.program, found), self.watch, self.until)
         try:
             induction.prove(numbers)
+            found_proof = self._checked(numbers, induction.lemmas)
         except OutOfTime:
             self._all("undecided", 0, f"{len(induction.lemmas)} lemmas were not enough when the time was up")
         else:
-            spec = self.subject.spec.path
-            self.proof = proof(self.program, spec, self.answer.assumes, numbers, induction.lemmas)
+            self.proof = found_proof
             self._all("proved", 0, "by induction")
-            self.answer = replace(self.answer, unlimited=self.proof.unlimited)
+            self.answer = replace(self.answer, unlimited=found_proof.unlimited)
         finally:
             count, asked = len(induction.lemmas), induction.obligations.asked
             self.answer = replace(self.answer, lemmas=count, questions=asked)
+
+    def _checked(self, numbers: Sequence[int], lemmas: Sequence[Lemma]) -> Proof:
+        """The proof, with every obligation asked again, as by anybody who reads it. Raises OutOfTime, Defect."""
+        spec, assumes = self.subject.spec.path, self.answer.assumes
+        made = proof(self.program, spec, assumes, numbers, lemmas, self.until)
+        for obligation in check(self.program, made, spec, self.until, self.watch):
+            if obligation.failure:
+                raise Defect(f"a proof that is none: {obligation.says}: {obligation.failure}")
+        return made
 
     # -- by unrolling
 
