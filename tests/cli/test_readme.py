@@ -42,6 +42,15 @@ def test_the_sample_of_the_readme_is_real() -> None:
     assert shown_spec.strip() == "\n".join(x for x in spec.splitlines() if not x.startswith("#")).strip()
 
 
+def test_the_sample_of_the_page_on_proofs_is_real() -> None:
+    """How many lemmas there are, and questions, is a matter of the version of Z3."""
+    command = "prove specs/delivery/producer-idempotent.yaml"
+    page = (ROOT / "docs/prove.md").read_text(encoding="utf-8")
+    sample = page.split(f"$ eoscheck {command}\n")[1].split("```")[0]
+    count = re.compile(r"(lemmas|Z3) [\d,]+")
+    assert count.sub("N", told(sample)) == count.sub("N", told(printed(command)))
+
+
 @pytest.mark.kafka
 def test_the_replay_of_the_readme_is_real() -> None:
     printed(COMMAND)  # writes the trace
