@@ -145,7 +145,8 @@ def _answered(question: Question, deadline: float) -> Judgement:
     except Unknown as error:
         return Judgement(question.name, "undecided", f"Z3 does not say: {error}")
     told = findings[:MOST]
-    return Judgement(question.name, "violated", "", tuple(told), len(findings) - len(told))
+    why = "" if findings else "which observations contradict one another was not found in time"
+    return Judgement(question.name, "violated", why, tuple(told), len(findings) - len(told))
 
 
 def _findings(constraints: Sequence[Constraint], deadline: float) -> list[Finding]:

@@ -20,6 +20,7 @@ from eoscheck.checker.native.search import Options, explore_natively
 from eoscheck.checker.native.visited import Visited
 from eoscheck.checker.reduction import LONGEST, Reduction, refusal
 from eoscheck.checker.search import Exploration, Limits, Report, Searched
+from eoscheck.checker.solver.answers import OutOfTime
 from eoscheck.checker.solver.commuting import sharpen
 
 
@@ -52,13 +53,16 @@ def explore_reducing(
         options = replace(options, resume=False, over=True)
     try:
         reduction = Reduction(engine.program)
-        sharpen(reduction)
+        # A search that is kept goes on as it began, so nothing is given up where it is resumed.
+        over = None if limits.seconds is None or begun is None else began + limits.seconds
+        sharpen(reduction, over)
         less = Native(engine.program, reduction)
         found = explore_natively(less, _left(limits, began), report, options)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OutOfTime) as error:
         if begun is None:
             raise
-        begun.stopped = "interrupted"
+        begun.stopped = "seconds" if isinstance(error, OutOfTime) else "interrupted"
+        begun.seconds = time.monotonic() - began
         return Searched(begun)
     found.reduced = True
     sources: dict[int, Exploration] = {}

@@ -33,15 +33,20 @@ from eoscheck.checker.solver.answers import answer
 from eoscheck.checker.solver.translation import State, Term, Translation, all_of, any_of
 
 
-def sharpen(reduction: Reduction) -> None:
-    """Take out of a reduction the conflicts that are none. What is found is kept on disk, by content."""
+def sharpen(reduction: Reduction, until: float | None = None) -> None:
+    """Take out of a reduction the conflicts that are none. What is found is kept on disk, by content.
+
+    until   when to give up, in seconds of time.monotonic
+
+    Raises OutOfTime, with the reduction as it was.
+    """
     file = _kept(reduction)
     with contextlib.suppress(OSError, ValueError):
         found = [int(line, 16) for line in file.read_text(encoding="utf-8").split()]
         if len(found) == reduction.size:
             reduction.conflicts = found
             return
-    found = Commuting(reduction).conflicts()
+    found = Commuting(reduction, until).conflicts()
     with contextlib.suppress(OSError):
         files.write_atomically(file, "".join(f"{mask:x}\n" for mask in found))
     reduction.conflicts = found
@@ -63,8 +68,8 @@ def _kept(reduction: Reduction) -> Path:
 class Commuting:
     """Asks Z3. How many faults there were is left out, as everywhere in a reduction."""
 
-    def __init__(self, reduction: Reduction) -> None:
-        self.reduction = reduction
+    def __init__(self, reduction: Reduction, until: float | None = None) -> None:
+        self.reduction, self.until = reduction, until
         self.spent = reduction.footprints.spent
         self.translation = Translation(reduction.program)
         self.before = self.translation.state()
@@ -76,7 +81,8 @@ class Commuting:
         self.after = [self.translation.after(command, self.before) for command in self.commands]
 
     def conflicts(self) -> list[int]:
-        """By command, the commands that conflict with it, and the observers that it may disturb."""
+        """By command, the commands that conflict with it, and the observers that it may disturb. Raises
+        OutOfTime."""
         reduction = self.reduction
         found = list(reduction.conflicts)
         for a in range(reduction.size):
@@ -120,7 +126,7 @@ class Commuting:
         known = [clause for pair in pairs for clause in self.known.get(pair, ())]
         domains = self.translation.domains(self.before, sorted(cells))
         solver.add(all_of([*domains, *known, *question]))
-        return answer(solver, None) is not None
+        return answer(solver, self.until) is not None
 
     def _lost(self, literals: Sequence[Expr], by: int) -> Term:
         """That some conditions, which hold, do not all hold after a command."""

@@ -19,6 +19,7 @@ from eoscheck.checker.native.search import Options, explore_natively
 from eoscheck.checker.reduction import Reduction, refusal
 from eoscheck.checker.search import Exploration, Limits
 from eoscheck.checker.shortest import way_to_hit
+from eoscheck.checker.solver.answers import OutOfTime
 from eoscheck.checker.solver.commuting import Commuting, sharpen
 from eoscheck.checker.trace import trace
 from eoscheck.model.language import Array, Component, Log, Model, Property, Var, action
@@ -299,6 +300,15 @@ class TestWhenASearchIsReduced:
         for prop in whole.hits:
             source = searched.sources[prop]
             assert way_to_hit(engine, source, prop) == way_to_hit(engine, whole, prop)
+
+    def test_not_where_the_time_is_up_before_z3_has_said_what_commutes(self, engine: Native) -> None:
+        def late(reduction: Reduction, until: float | None) -> None:
+            assert until is not None
+            raise OutOfTime
+
+        with patch("eoscheck.checker.native.reducing.sharpen", late):
+            searched = explore_reducing(engine, Limits(seconds=60), None, Options(), first=5)
+        assert (searched.found.stopped, searched.found.reduced) == ("seconds", False)
 
     def test_not_where_there_is_no_memory_to_begin_with(self, engine: Native) -> None:
         searched = explore_reducing(engine, Limits(memory_mb=1), None, Options())

@@ -40,7 +40,7 @@ def compared(path: str) -> tuple[str, float | None, str]:
     whole = explore_natively(engine, Limits())
     if refusal(program) or whole.states <= FIRST:
         return path, None, ""
-    with patch(SHARPEN, sharpen if any(name in path for name in SHARP) else lambda reduction: None):
+    with patch(SHARPEN, sharpen if any(name in path for name in SHARP) else lambda *_: None):
         searched = explore_reducing(engine, Limits(), None, Options(threads=1), first=FIRST)
     found, differs = searched.found, []
     if not found.reduced or searched.notes or says(found) != says(whole):
