@@ -41,6 +41,10 @@ class Effect:
         last = min(self.index.hi, self.region.count - 1)
         return range(self.region.base + max(self.index.lo, 0), self.region.base + last + 1)
 
+    def cell(self, state: bytes) -> int:
+        """The cell that is written in a state."""
+        return self.region.base + ex.evaluate(self.index, state)
+
     def __str__(self) -> str:
         index = self.index
         target = self.region.cell(index.args[0]) if index.op == "const" else f"{self.region.name}[{index}]"
@@ -68,6 +72,17 @@ class GuardedCommand:
     def writes(self) -> frozenset[int]:
         """Cells that may be changed."""
         return frozenset(cell for effect in self.effects for cell in effect.cells())
+
+    def enabled(self, state: bytes) -> bool:
+        """Whether it can be taken in a state."""
+        return all(ex.evaluate(guard, state) for guard in self.guards)
+
+    def applied(self, state: bytes) -> bytes:
+        """The state that it leads to, given that it is enabled."""
+        after = bytearray(state)
+        for effect in self.effects:
+            after[effect.cell(state)] = ex.evaluate(effect.value, state)
+        return bytes(after)
 
     def __str__(self) -> str:
         lines = [f"{self.action.name}  path {self.path}"]
@@ -107,6 +122,10 @@ class Program:
     def of(self, action: Action) -> list[GuardedCommand]:
         """The commands of one action."""
         return [c for c in self.commands if c.action is action]
+
+    def enabled(self, action: Action, state: bytes) -> GuardedCommand | None:
+        """The command by which an action can be taken in a state."""
+        return next((command for command in self.of(action) if command.enabled(state)), None)
 
     def trees(self) -> Iterator[tuple[Action, Node | GuardedCommand]]:
         """Each action that can happen, with its decision tree."""

@@ -13,10 +13,10 @@ import inspect
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from eoscheck.checker.engine import Engine, Interpreter
+from eoscheck.checker.why import Why, why
 from eoscheck.model import values
 from eoscheck.model.domains import Region
 from eoscheck.model.language import Action, Component, ConcreteMemory, Model, Property
@@ -78,6 +78,7 @@ class Trace:
     lasso     for liveness {"after": steps before the cycle, "length": steps of it}, else None; a length of 0
               means that it rests there
     must_see  the observation that a replay must end with
+    why       what led to it; None where the model was not traced
     """
 
     spec: dict[str, Any]
@@ -90,6 +91,7 @@ class Trace:
     witness: dict[str, Any]
     lasso: dict[str, int] | None
     must_see: dict[str, Any]
+    why: Why | None = None
 
     def to_json(self) -> str:
         """The content of the trace file."""
@@ -249,6 +251,8 @@ def retell(
     for number in path:
         telling.take(number)
     witness = _reason(telling, prop, cycle)
+    program = getattr(engine, "program", None)  # the interpreter has none
+    number = subject.model.properties.index(prop)
     return Trace(
         spec=readable(dataclasses.asdict(subject.spec)),
         property=prop.name,
@@ -260,6 +264,7 @@ def retell(
         witness=witness,
         lasso=None if cycle is None else {"after": len(path), "length": len(cycle)},
         must_see=telling.observe(telling.state),
+        why=why(program, number, path, cycle, witness["facts"]) if program else None,
     )
 
 
@@ -298,90 +303,3 @@ def _endless(telling: _Retelling, prop: Property, cycle: Sequence[int]) -> dict[
     else:
         sentence = f"{after} nothing more has to happen, and {prop.name} is not met"
     return {"sentence": sentence, "facts": {}}
-
-
-class BadTrace(Exception):
-    """A file that is no trace. Its text is one line: `FILE:LINE: message`."""
-
-
-LARGEST_FILE = 100_000_000
-
-
-def read(path: str | Path) -> Trace:
-    """The trace in a file. Raises BadTrace."""
-    data = _parse(Path(path))
-    found = data.pop("format", None) if isinstance(data, dict) else None
-    if found != FORMAT:
-        hint = (
-            "it is a result, not a trace"
-            if str(found).startswith("eoscheck-result")
-            else f'no "format": "{FORMAT}"'
-        )
-        raise BadTrace(f"{path}:1: {hint}")
-    steps = data.get("steps")
-    if not isinstance(steps, list):
-        raise BadTrace(f"{path}:1: steps must be a list")
-    data["steps"] = tuple(_record(Step, s, f"{path}:1: step {i}") for i, s in enumerate(steps, 1))
-    trace: Trace = _record(Trace, data, f"{path}:1: trace")
-    for i, seen in enumerate([trace.initial.get("observation"), *(s.observation for s in trace.steps)]):
-        if not _is_observation(seen):
-            raise BadTrace(f"{path}:1: step {i}: observation must give objects, by section and place")
-    return trace
-
-
-def _is_observation(seen: Any) -> bool:
-    """Whether it is two levels of objects around what is seen; nothing at all is one, too."""
-    if seen is None:
-        return True
-    sections = seen.values() if isinstance(seen, dict) else [None]
-    return all(isinstance(s, dict) and all(isinstance(p, dict) for p in s.values()) for s in sections)
-
-
-def _parse(path: Path) -> Any:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise BadTrace(f"{path}:1: larger than {LARGEST_FILE:,} bytes")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise BadTrace(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
-    except UnicodeDecodeError as error:
-        raise BadTrace(f"{path}:1: not UTF-8: byte 0x{error.object[error.start]:02x}") from None
-    except RecursionError:
-        raise BadTrace(f"{path}:1: nested too deeply") from None
-    except (OSError, ValueError) as error:
-        raise BadTrace(f"{path}:1: {getattr(error, 'strerror', None) or error}") from None
-
-
-_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
-    "dict[str, Any]": ("an object", (dict,)),
-    "dict[str, list[Any]]": ("an object", (dict,)),
-    "dict[str, int] | None": ("an object or null", (dict, type(None))),
-    "str": ("text", (str,)),
-    "str | None": ("text or null", (str, type(None))),
-    "int": ("a number", (int,)),
-    "tuple[Step, ...]": ("a list", (tuple,)),
-}
-
-
-def _record(kind: type, data: Any, where: str) -> Any:
-    """A dataclass from a JSON object, every field being there with its type."""
-    if not isinstance(data, dict):
-        raise BadTrace(f"{where}: must be an object")
-    for item in dataclasses.fields(kind):
-        if item.name not in data:
-            raise BadTrace(f"{where}: {item.name} is missing")
-        said, types = _TYPES[str(item.type)]
-        if not isinstance(data[item.name], types) or (
-            isinstance(data[item.name], bool) and bool not in types
-        ):
-            raise BadTrace(f"{where}: {item.name} must be {said}")
-    return kind(**{item.name: _pairs(item, data, where) for item in dataclasses.fields(kind)})
-
-
-def _pairs(item: dataclasses.Field[Any], data: dict[str, Any], where: str) -> Any:
-    value = data[item.name]
-    if item.type == "dict[str, list[Any]]" and not all(
-        isinstance(v, list) and len(v) == 2 for v in value.values()
-    ):
-        raise BadTrace(f"{where}: {item.name} must give [from, to] for each variable")
-    return value

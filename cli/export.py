@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 import click
-from eoscheck.checker.counterexample import read
 from eoscheck.checker.files import write_atomically
+from eoscheck.checker.tracefile import read
 from eoscheck.cli.kafka import usable
 from eoscheck.cli.options import writable
 from eoscheck.cli.output import emit

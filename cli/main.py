@@ -131,11 +131,12 @@ def _usage(error: click.UsageError) -> str:
 
 def _by_kind(error: Exception) -> int:
     from eoscheck.checker.audit.history import BadHistory
-    from eoscheck.checker.counterexample import BadTrace, Defect
+    from eoscheck.checker.counterexample import Defect
     from eoscheck.checker.native.checkpoint import BadCheckpoint
     from eoscheck.checker.prepare import UnknownProperty
     from eoscheck.checker.solver.proof import BadProof
     from eoscheck.checker.symbols import TraceError
+    from eoscheck.checker.tracefile import BadTrace
     from eoscheck.checker.userproperties import BadProperties
     from eoscheck.model.source import SpecError
 

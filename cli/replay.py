@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-from eoscheck.checker.counterexample import Trace, read
+from eoscheck.checker.counterexample import Trace
+from eoscheck.checker.tracefile import read
 from eoscheck.cli.kafka import usable
 from eoscheck.cli.options import HISTORY, Keeper, screen
 from eoscheck.cli.output import emit, emit_json

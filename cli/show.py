@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from eoscheck.checker.counterexample import read
 from eoscheck.checker.files import write_atomically
+from eoscheck.checker.tracefile import read
 from eoscheck.cli.options import screen
 from eoscheck.cli.output import emit
 from eoscheck.gen.screen import Style

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import z3  # type: ignore[import-untyped]
-from eoscheck.checker import expressions as ex
 from eoscheck.checker.commands import GuardedCommand
 from eoscheck.checker.counterexample import Defect
 from eoscheck.checker.solver.translation import State, Term, Translation
@@ -56,7 +55,7 @@ class _Path:
     def take(self, number: int) -> None:
         """One step of an action. Raises Defect where it is disabled."""
         action = self.translation.program.model.actions[number]
-        command = self.enabled(number)
+        command = self.translation.program.enabled(action, self.known[-1])
         if command is None or command.cut is not None:
             raise Defect(
                 f"no path of {action.name} can be taken as step {len(self.states)} of a counterexample"
@@ -68,21 +67,7 @@ class _Path:
             self.facts.append(cells[cell] == after.cells[cell])
         self.facts.append(self.translation.enabled(command, before))
         self.states.append(State(self.translation.numbers, cells))
-        self.known.append(applied(command, self.known[-1]))
-
-    def enabled(self, number: int) -> GuardedCommand | None:
-        """The command by which an action can be taken in the last state."""
-        state = self.known[-1]
-        commands = self.translation.program.of(self.translation.program.model.actions[number])
-        return next((c for c in commands if all(ex.evaluate(guard, state) for guard in c.guards)), None)
-
-
-def applied(command: GuardedCommand, state: bytes) -> bytes:
-    """The state that a command leads to, given that it is enabled."""
-    after = bytearray(state)
-    for effect in command.effects:
-        after[effect.region.base + ex.evaluate(effect.index, state)] = ex.evaluate(effect.value, state)
-    return bytes(after)
+        self.known.append(command.applied(self.known[-1]))
 
 
 def _repeats(path: _Path, prop: int, cycle: Sequence[int]) -> None:
@@ -107,6 +92,4 @@ def _repeats(path: _Path, prop: int, cycle: Sequence[int]) -> None:
 
 def _moves(command: GuardedCommand, state: bytes) -> bool:
     """Whether a command leads to another state, or is cut."""
-    if not all(ex.evaluate(guard, state) for guard in command.guards):
-        return False
-    return command.cut is not None or applied(command, state) != state
+    return command.enabled(state) and (command.cut is not None or command.applied(state) != state)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tinypipe
-from eoscheck.checker import counterexample
 from eoscheck.checker.compiled import Compiled
-from eoscheck.checker.counterexample import BadTrace, Defect, Trace, read, retell
+from eoscheck.checker.counterexample import Defect, Trace, retell
 from eoscheck.checker.examine import examine
 from eoscheck.checker.search import Limits
 from eoscheck.checker.trace import trace
@@ -52,13 +49,6 @@ def test_the_end_says_why_and_what_must_be_seen():
     assert found.witness == {"sentence": "record 0 lies there twice", "facts": {"record": 0}}
     assert found.must_see == {"stores": {"shelf": {"records": [0, 0]}}} and found.lasso is None
     assert found.path == "0.1.0"
-
-
-def test_a_trace_survives_its_file(tmp_path: Path):
-    file = tmp_path / "t.json"
-    file.write_text(shortest().to_json())
-    assert read(file).to_json() == shortest().to_json()
-    assert json.loads(file.read_text())["format"] == "eoscheck-trace/1"
 
 
 def test_a_trace_is_the_same_bytes_whatever_the_hash_seed(tmp_path: Path):
@@ -104,72 +94,3 @@ def test_a_path_that_does_not_show_the_violation_is_a_defect():
         retell(pipeline, engine, pipeline.model.properties[0], [0])
     with pytest.raises(Defect, match="cannot happen"):
         retell(pipeline, engine, pipeline.model.properties[0], [1])
-
-
-def without(key: str) -> Any:
-    return lambda data: data.pop(key)
-
-
-def changed(**parts: Any) -> Any:
-    return lambda data: data.update(parts)
-
-
-def step(**parts: Any) -> Any:
-    return lambda data: data["steps"][1].update(parts)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (without("format"), ':1: no "format": "eoscheck-trace/1"'),
-        (changed(format="eoscheck-result/1"), ":1: it is a result, not a trace"),
-        (without("witness"), ":1: trace: witness is missing"),
-        (changed(steps={}), ":1: steps must be a list"),
-        (changed(steps=[1]), ":1: step 1: must be an object"),
-        (changed(property=3), ":1: trace: property must be text"),
-        (step(number=True), ":1: step 2: number must be a number"),
-        (step(fault=[]), ":1: step 2: fault must be text or null"),
-        (step(changes={"x": 1}), ":1: step 2: changes must give [from, to] for each variable"),
-        (step(observation={"groups": 1}), ":1: step 2: observation must give objects, by section and place"),
-        (
-            step(observation={"groups": {"a": None}}),
-            ":1: step 2: observation must give objects, by section and place",
-        ),
-        (lambda data: data["steps"][2].pop("api"), ":1: step 3: api is missing"),
-    ],
-)
-def test_a_spoilt_trace_is_refused_in_one_line(tmp_path: Path, spoil: Any, message: str):
-    data = json.loads(shortest().to_json())
-    spoil(data)
-    file = tmp_path / "t.json"
-    file.write_text(json.dumps(data))
-    with pytest.raises(BadTrace) as error:
-        read(file)
-    assert str(error.value) == f"{file}{message}"
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"{\n!", ":2: not JSON: "),
-        (b"\xff", ":1: not UTF-8: byte 0xff"),
-        (b"[" * 100_000, ":1: nested too deeply"),
-        (b"[]", ":1: no "),
-        (b"9" * 5_000, ":1: "),
-    ],
-)
-def test_a_file_that_is_no_trace_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str):
-    file = tmp_path / "t.json"
-    file.write_bytes(content)
-    with pytest.raises(BadTrace) as error:
-        read(file)
-    assert str(error.value).startswith(f"{file}{message}") and "\n" not in str(error.value)
-
-
-def test_missing_and_huge_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(BadTrace, match="No such file"):
-        read(tmp_path / "none.json")
-    monkeypatch.setattr(counterexample, "LARGEST_FILE", 3)
-    (tmp_path / "t.json").write_text("[1, 2]")
-    with pytest.raises(BadTrace, match="larger than"):
-        read(tmp_path / "t.json")

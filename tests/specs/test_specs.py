@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from eoscheck.checker.checking import Checked, check_files, specs_in
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.liveness import violations
 from eoscheck.checker.search import Limits, explore
@@ -16,9 +14,8 @@ from eoscheck.gen.hazards import HAZARDS
 from eoscheck.model.loader import load
 from eoscheck.model.pipeline import build
 from eoscheck.model.spec import Spec
+from everyspec import ROOT, SPECS, checked
 
-ROOT = Path(__file__).resolve().parents[2]
-SPECS = [os.path.relpath(path, ROOT) for path in specs_in([str(ROOT / "specs")])]
 BROKEN = [path for path in SPECS if path.endswith("-broken.yaml")]
 
 ROWS = {
@@ -56,16 +53,10 @@ def test_the_specs_of_the_guarantees_expect_what_kafka_promises(name: str) -> No
     assert {n: expect.get(n) for n in violated.split()} == {n: "violated" for n in violated.split()}
 
 
-@pytest.fixture(scope="module")
-def checked() -> list[Checked]:
-    """Every spec, explored."""
-    return list(check_files([str(ROOT / path) for path in SPECS], os.cpu_count() or 1))
-
-
-def test_every_spec_shows_what_it_expects(checked: list[Checked]) -> None:
+def test_every_spec_shows_what_it_expects() -> None:
     assert len(SPECS) >= 70
-    assert [(c.path, c.error, c.differences) for c in checked if c.code or not c.expected] == []
-    incomplete = [c.path for c in checked if c.result is None or not c.result.complete]
+    assert [(c.path, c.error, c.differences) for c in checked() if c.code or not c.expected] == []
+    incomplete = [c.path for c in checked() if c.result is None or not c.result.complete]
     assert incomplete == []
 
 
@@ -73,10 +64,10 @@ COSTLY = {"no-loss@payments", "exactly-once@payments"}
 """Verdicts on transactions/consume-process-produce that are not checked by default: 8,979 valuations each."""
 
 
-def test_z3_confirms_every_verdict(checked: list[Checked]) -> None:
+def test_z3_confirms_every_verdict() -> None:
     """It would be exit code 70 if it did not; what it was not asked is counted here."""
     confirmed, left = 0, set()
-    for spec in checked:
+    for spec in checked():
         assert spec.result is not None and spec.result.checked_by_z3 is not None
         said = spec.result.checked_by_z3
         confirmed += len(said.steps) + len(said.valuations)
