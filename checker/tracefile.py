@@ -10,6 +10,23 @@ from typing import Any
 
 from eoscheck.checker.counterexample import FORMAT, Step, Trace
 from eoscheck.checker.why import Link, Still, Why
+from eoscheck.model.spec import Spec
+from pydantic import TypeAdapter, ValidationError
+
+
+class StaleTrace(Exception):
+    """The model does not do what a trace says: it was found by another version of eoscheck."""
+
+
+def spec_of(data: dict[str, Any]) -> Spec:
+    """The spec that a trace carries. Raises StaleTrace where it is not one."""
+    try:
+        return TypeAdapter(Spec).validate_python(data)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise StaleTrace(
+            f"its spec is not one of this version of eoscheck ({where}): explore again"
+        ) from None
 
 
 class BadTrace(Exception):

@@ -50,7 +50,8 @@ class Why:
     about          what the witness names: {"input": 1, "sink": "ledger"}
     contradiction  the steps that wrote what the property objects to
     chain          those, the ones that handed on the values that they wrote, and the faults: the story in short
-    needed         every step that it depends on (the backward slice)
+    needed         every step that it depends on (the backward slice); of what is asked at rest, the others only bring
+                   the rest to rest
     """
 
     about: dict[str, Any]
@@ -84,7 +85,9 @@ def why(
         chain = [*_last_of_each(run), *contradiction]
         needed = needs.slice(_for_ever(run, observed, len(path)))
         needed = sorted({*needed, *contradiction})
-    chain = sorted({*chain, *(k for k in needed if run.command(k).action.info.fault)})
+    every = observed.property.kind == "at-rest"  # what comes of any fault has come to rest there
+    told = range(1, len(run) + 1) if every else needed
+    chain = sorted({*chain, *(k for k in told if run.command(k).action.info.fault)})
     return Why(
         dict(about or {}),
         tuple(contradiction),
@@ -193,10 +196,14 @@ def _thin(run: _Run, needs: _Needs, wanted: Cells) -> tuple[list[int], list[int]
         if run.written(step) & asked:
             contradiction.append(step)
         handed = {cell: _origin(run, step, cell, effect) for cell, effect in run.effects(step, changed)}
-        own = frozenset(cell for cell in changed & asked if cell in handed.get(cell, NONE))
-        asked = (asked - changed) | own  # a count that was raised was raised before
+        asked = (asked - changed) | {c for c in changed & asked if _raises(run, c, handed.get(c, NONE))}
         wanted = (wanted - changed).union(*handed.values())
     return contradiction[::-1], chain[::-1]
+
+
+def _raises(run: _Run, cell: int, origin: Cells) -> bool:
+    """Whether a count was raised, so that who raised it before is to be named as well; a log that grows is none."""
+    return cell in origin and not run.region[cell].name.endswith(".length")
 
 
 def _origin(run: _Run, step: int, cell: int, effect: Effect) -> Cells:

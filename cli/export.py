@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 from eoscheck.checker.files import write_atomically
-from eoscheck.checker.tracefile import read
+from eoscheck.checker.tracefile import StaleTrace, read
 from eoscheck.cli.kafka import usable
 from eoscheck.cli.options import writable
 from eoscheck.cli.output import emit
@@ -31,7 +31,7 @@ def command(trace: str, output: str | None, fix: str | None) -> int:
     """
     from eoscheck.gen.export import Source, exported
     from eoscheck.gen.replay.fixing import NoFix, fixed_plan
-    from eoscheck.gen.replay.replayer import StaleTrace, plan_trace
+    from eoscheck.gen.replay.replayer import plan_trace
 
     if output:
         writable(Path(output))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from eoscheck.checker.counterexample import Trace
-from eoscheck.checker.tracefile import read
+from eoscheck.checker.tracefile import StaleTrace, read
 from eoscheck.cli.kafka import usable
 from eoscheck.cli.options import HISTORY, Keeper, screen
 from eoscheck.cli.output import emit, emit_json
@@ -105,7 +105,7 @@ def exit_code(reports: list[Report]) -> int:
 
 
 def _planned(path: str) -> tuple[Trace, Plan]:
-    from eoscheck.gen.replay.replayer import StaleTrace, plan_trace
+    from eoscheck.gen.replay.replayer import plan_trace
 
     trace = read(path)
     try:

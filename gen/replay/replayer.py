@@ -10,6 +10,7 @@ from typing import Any
 
 from eoscheck.checker.audit.history import History
 from eoscheck.checker.counterexample import Trace, readable
+from eoscheck.checker.tracefile import StaleTrace, spec_of
 from eoscheck.gen.clients.background import ProxyError
 from eoscheck.gen.kafka.flavour import NoKafka
 from eoscheck.gen.kafka.wire import WireError
@@ -21,15 +22,10 @@ from eoscheck.gen.replay.setting import setting
 from eoscheck.gen.replay.testbed import Testbed
 from eoscheck.model.pipeline import Pipeline, build
 from eoscheck.model.spec import Spec
-from pydantic import TypeAdapter, ValidationError
 
 
 class BrokerGone(NoKafka):
     """The Kafka that was started for replays has ended. One line, with the last that it logged."""
-
-
-class StaleTrace(Exception):
-    """The model does not do what a trace says: it was found by another version of eoscheck."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +78,6 @@ class Report:
     @property
     def good(self) -> bool:
         return self.outcome == "as predicted"
-
-
-def spec_of(data: dict[str, Any]) -> Spec:
-    """The spec that a trace carries. Raises StaleTrace where it is not one."""
-    try:
-        return TypeAdapter(Spec).validate_python(data)
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise StaleTrace(
-            f"its spec is not one of this version of eoscheck ({where}): explore again"
-        ) from None
 
 
 def plan_path(pipeline: Pipeline, labels: Sequence[str]) -> Plan:

@@ -138,19 +138,6 @@ def test_a_file_of_properties_must_exist(write: Write, capsys: Capture):
     assert capsys.readouterr().err == "eoscheck: none.py:1: no such file\n"
 
 
-def test_show_prints_what_explore_printed(write: Write, capsys: Capture, world: Path):
-    run(["explore", write("a", "lost: 1")])
-    printed = capsys.readouterr().out
-    file = ".eoscheck/a/no-duplicates@shelf.json"
-    assert run(["show", file]) == 0
-    shown = capsys.readouterr().out
-    assert shown.splitlines()[2:8] == printed.splitlines()[16:22]
-    assert run(["show", file, "--format", "json"]) == 0
-    assert capsys.readouterr().out == (world / file).read_text()
-    assert run(["show", file, "-o", "out.txt"]) == 0
-    assert capsys.readouterr() == ("", "wrote out.txt\n") and (world / "out.txt").read_text() == shown
-
-
 def test_simulate_says_what_it_met(write: Write, capsys: Capture):
     assert run(["simulate", write("a", "lost: 1"), "--walks", "50", "--depth", "20", "--seed", "7"]) == 1
     out = capsys.readouterr().out

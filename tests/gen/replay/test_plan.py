@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from eoscheck.checker.counterexample import readable
 from eoscheck.checker.engine import Interpreter
+from eoscheck.checker.tracefile import spec_of
 from eoscheck.gen.replay.actors import Client, Reader
 from eoscheck.gen.replay.coordinators import Transaction
 from eoscheck.gen.replay.groups import Group
 from eoscheck.gen.replay.handlers import Handlers
 from eoscheck.gen.replay.outcome import means
 from eoscheck.gen.replay.plan import SILENT, UNFORCED, Planner, kind_of, unforced
-from eoscheck.gen.replay.replayer import spec_of
 from eoscheck.gen.replay.run import Run
 from eoscheck.gen.replay.stores import Lookup, Store
 from eoscheck.gen.replay.testbed import differing, fitting, switches_of

@@ -1,0 +1,66 @@
+"""`eoscheck show`: what explore printed, again, in other forms, and step by step."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from eoscheck.cli.main import run
+
+Write = Callable[..., str]
+Capture = pytest.CaptureFixture[str]
+
+SPEC = Path(__file__).resolve().parents[2] / "specs/stores/insert-in-transaction.yaml"
+
+
+@pytest.mark.parametrize(
+    ("keys", "steps"),
+    [
+        ("", [0]),
+        ("q", [0]),
+        ("n n\x7fq", [0, 1, 2, 3, 2]),
+        ("G\nn", [0, 7, 7, 7]),
+        ("4\np1\n", [0, 4, 3, 1]),
+        ("99\ngp", [0, 7, 0, 0]),
+        ("4x5\nq", [0, 5]),
+    ],
+)
+def test_show_step_walks_as_the_keys_say(keys: str, steps: list[int], tmp_path: Path):
+    command = [sys.executable, "-m", "eoscheck.cli.main"]
+    if not list(tmp_path.iterdir()):
+        subprocess.run([*command, "explore", SPEC, "-q", "--out", "."], cwd=tmp_path, capture_output=True)
+    done = subprocess.run(
+        [*command, "show", "no-duplicates@ledger.json", "--step"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        input=keys,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [int(n) for n in re.findall(r"── step (\d+) of 7", done.stdout)] == steps
+
+
+def test_show_step_goes_with_nothing_else(capsys: Capture, tmp_path: Path):
+    file = tmp_path / "t.json"
+    assert run(["explore", str(SPEC), "-q", "--out", str(tmp_path)]) == 1
+    file = tmp_path / "no-duplicates@ledger.json"
+    capsys.readouterr()
+    assert run(["show", str(file), "--step", "--format", "json"]) == 2
+    assert "--step shows the trace in the terminal" in capsys.readouterr().err
+
+
+def test_show_prints_what_explore_printed(write: Write, capsys: Capture, world: Path):
+    run(["explore", write("a", "lost: 1")])
+    printed = capsys.readouterr().out
+    file = ".eoscheck/a/no-duplicates@shelf.json"
+    assert run(["show", file]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[2:8] == printed.splitlines()[16:22]
+    assert run(["show", file, "--format", "json"]) == 0
+    assert capsys.readouterr().out == (world / file).read_text()
+    assert run(["show", file, "-o", "out.txt"]) == 0
+    assert capsys.readouterr() == ("", "wrote out.txt\n") and (world / "out.txt").read_text() == shown
