@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
 
 from eoscheck.checker.counterexample import Trace
 
-Form = Literal["svg", "png", "mermaid", "plantuml"]
-FORMS: tuple[Form, ...] = get_args(Form)
+
+FORMS = ("svg", "png", "mermaid", "plantuml")
 
 
-def drawn(trace: Trace, form: Form) -> str | bytes:
+def drawn(trace: Trace, form: str) -> str | bytes:
     """The sequence diagram of a trace: bytes as png, text in the other forms."""
     from eoscheck.gen.diagram.sequence import sequence
 

@@ -19,7 +19,7 @@ NUMBER = 34.0
 SENTENCE = 300.0
 LEFT = MARGIN + NUMBER + 12 + SENTENCE + 24
 """Where the lanes begin."""
-GAP = 26.0
+GAP = 34.0
 """Between what stands on two neighbouring lanes."""
 
 TEXT, LABEL, SMALL, TITLE = 13.0, 11.5, 11.0, 19.0

@@ -35,11 +35,8 @@ def _body(diagram: Diagram, names: dict[str, str]) -> Iterator[str]:
     if not names:
         # Without a lane there is nobody to put a note over.
         yield "participant p1 as nobody"
-    everybody = ",".join(
-        dict.fromkeys(
-            (min(names.values(), default="p1", key=_rank), max(names.values(), default="p1", key=_rank))
-        )
-    )
+    ends = list(names.values()) or ["p1"]
+    everybody = ",".join(dict.fromkeys((ends[0], ends[-1])))
     yield f"Note over {everybody}: {_text(diagram.title)}"
     for note in diagram.initial:
         yield f"Note over {names[note.lane]}: {_text(str(note))}"
@@ -56,10 +53,6 @@ def _body(diagram: Diagram, names: dict[str, str]) -> Iterator[str]:
         yield f"Note over {everybody}: {_text(diagram.forever)}"
     verdict = "reached" if diagram.met else "violated"
     yield f"Note over {everybody}: {verdict}: {_text(diagram.witness)}"
-
-
-def _rank(name: str) -> int:
-    return int(name[1:])
 
 
 def _event(event: Event, names: dict[str, str]) -> Iterator[str]:

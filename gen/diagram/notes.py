@@ -87,9 +87,15 @@ def clean(value: Any) -> str:
 
 
 def said(value: Any) -> str:
-    """A value in a word: null is "none", numbers of a list stand side by side."""
-    if value is None:
+    """A value in a word: nothing is "none", an object its pairs.
+
+    >>> said(None), said({"1": 0, "2": 1}), said([1, 2])
+    ('none', '1: 0, 2: 1', '[1, 2]')
+    """
+    if value is None or value == {}:
         return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {said(part)}" for key, part in value.items())
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
@@ -184,7 +190,9 @@ def _facts(
 
 
 def _log(lane: str, place: str, old: Mapping[str, Any], new: Mapping[str, Any], marks: Watched) -> Log:
-    then, now = _cells(old), _cells(new)
+    # Offsets carry no version of what was looked up.
+    ignored = () if lane == clean(place) else ("versions",)
+    then, now = (_cells({k: v for k, v in log.items() if k not in ignored}) for log in (old, new))
     cells = [Cell(cell.text, cell.fate, new=i >= len(then) or then[i] != cell) for i, cell in enumerate(now)]
     cells += [Cell(cell.text, "cut", new=True) for cell in then[len(now) :]]
     return Log(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from textwrap import wrap
 
 from eoscheck.gen.diagram.arrows import Arrow, How
 from eoscheck.gen.diagram.notes import Fact, Note
@@ -33,6 +34,9 @@ SHAPES = {
     "reader": "boundary",
     "other": "participant",
 }
+WIDEST = 44
+"""Characters of a line of a note; messages are wrapped by PlantUML."""
+
 FAULT, MARKED, DIM = "#C62828", "#B97700", "#A0A7B4"
 
 
@@ -74,16 +78,23 @@ def _event(event: Event, names: dict[str, str]) -> Iterator[str]:
     fault = f"FAULT {event.fault}: " if event.fault else ""
     color = FAULT if event.fault else MARKED if event.marked else DIM if event.dimmed else ""
     said = f"{event.number}. {_text(fault + event.sentence)}"
-    said = f"**{said}**" if event.fault or event.marked else said
-    said = f"<color:{color}>{said}</color>" if color else said
+    said = _weighed(said, color, bold=bool(event.fault) or event.marked)
     here = names[event.lane]
     if event.fault and not event.arrows:
-        yield f"hnote over {names[event.struck or event.lane]} #FDE4E2 : {said}"
+        struck = sorted({here, names[event.struck or event.lane]}, key=lambda name: int(name[1:]))
+        lines = wrap(f"{event.number}. {fault}{event.sentence}", WIDEST)
+        words = "\\n".join(_weighed(_text(words), color, bold=True) for words in lines)
+        yield f"hnote over {','.join(struck)} #FDE4E2 : {words}"
     elif not event.arrows:
         yield f"{here} {_shaft('call', color)} {here} : {said}"
     for i, arrow in enumerate(event.arrows):
         yield _arrow(arrow, names, color, said if i == 0 else _text(arrow.label or arrow.how))
     yield from (_note(note, names) for note in event.notes)
+
+
+def _weighed(said: str, color: str, *, bold: bool) -> str:
+    said = f"**{said}**" if bold else said
+    return f"<color:{color}>{said}</color>" if color else said
 
 
 def _arrow(arrow: Arrow, names: dict[str, str], color: str, said: str) -> str:

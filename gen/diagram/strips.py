@@ -91,10 +91,10 @@ def cell_at(cell: Cell, left: float, y: float) -> Iterator[str]:
     if cell.fate in DASHED:
         more["stroke_dasharray"] = "3 2"
     yield rect(left + 1.5, y + 1.5, wide - 3, CELL - 3, FILLS[cell.fate], radius=3, **more)
-    yield text(left + wide / 2, y + 15, cell.text, SMALL, INKS[cell.fate], anchor="middle", bold=cell.new)
     if cell.fate in ("aborted", "cut"):
         color = "gone" if cell.fate == "aborted" else "fault"
-        yield line(left + 4, y + CELL - 4, left + wide - 4, y + 4, color, stroke_width=1.4)
+        yield line(left + 4, y + CELL - 4, left + wide - 4, y + 4, color, stroke_width=1, opacity="0.55")
+    yield text(left + wide / 2, y + 15, cell.text, SMALL, INKS[cell.fate], anchor="middle", bold=cell.new)
 
 
 def _mark(words: str, x: float, top: float, y: float) -> Iterator[str]:

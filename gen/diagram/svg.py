@@ -133,6 +133,8 @@ def _frame(diagram: Diagram, spot: Layout) -> Iterator[str]:
     if spot.frame is None:
         return
     top, high = spot.frame
+    first, last = diagram.lasso or (0, 0)
+    back = path(f"M{number(spot.width - MARGIN + 12)} {number(top + 6)}l6 11h-12z", "f-broker")
     left, right = MARGIN - 12, spot.width - MARGIN + 12
     wide = width(diagram.forever, TEXT, bold=True) + 24
     yield element(
@@ -141,7 +143,7 @@ def _frame(diagram: Diagram, spot: Layout) -> Iterator[str]:
         rect(left, top, right - left, high, "s-broker", radius=6, stroke_width=2, stroke_dasharray="7 4"),
         rect(left, top, wide, 24, "f-broker", radius=6),
         text(left + 12, top + 17, diagram.forever, TEXT, "on-dark", bold=True),
-        path(f"M{number(right)} {number(top + 6)}l6 11h-12z", "f-broker"),
+        back if first <= last else "",
         class_="lasso",
     )
 
