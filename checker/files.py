@@ -16,23 +16,23 @@ def cache() -> Path:
     return Path(told).absolute() if told else platformdirs.user_cache_path("eoscheck")
 
 
-def write_atomically(path: Path, content: str) -> None:
-    """Replace `path` by `content` (UTF-8), making its folder if need be.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace `path` by `content` (text as UTF-8), making its folder if need be.
 
     Raises OSError, with the old file intact.
     """
     try:
-        _replace(path, content)
+        _replace(path, content if isinstance(content, bytes) else content.encode())
     except OSError as error:
         error.filename, error.filename2 = str(path), None  # not that of the temporary file
         raise
 
 
-def _replace(path: Path, content: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)

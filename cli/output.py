@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
+import click
+
 if TYPE_CHECKING:
     from eoscheck.checker.search import Figures
 
@@ -23,6 +25,17 @@ def emit(text: str) -> None:
     try:
         sys.stdout.write(encodable(text, sys.stdout.encoding))
         sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+
+
+def emit_bytes(data: bytes) -> None:
+    """The same of a result that is no text. Raises UsageError where stdout is a terminal."""
+    if sys.stdout.isatty():
+        raise click.UsageError("a picture is not for a terminal: say where to write it, -o FILE")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
     except BrokenPipeError:
         silence(sys.stdout)
 
