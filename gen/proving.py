@@ -8,7 +8,8 @@ from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.solver.proof import Obligation, Proof
 from eoscheck.checker.solver.proving import Proving, Row
 from eoscheck.gen.screen import Style, dim, glued, paint, printable, table
-from eoscheck.gen.story import labelled, story
+from eoscheck.gen.story import labelled
+from eoscheck.gen.telling import story
 from eoscheck.gen.text import MARKS, bounds_line
 from rich.console import RenderableType
 from rich.padding import Padding

@@ -96,6 +96,12 @@ def table(rows: Iterable[tuple[tuple[str, str], str, RenderableType]]) -> Render
     return grid
 
 
+def folded(text: Text, width: int) -> list[Text]:
+    """A text in lines of so many columns; a word that is longer is broken."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False, _environ={})
+    return list(text.wrap(console, width, overflow="fold"))
+
+
 def dim(text: str) -> Text:
     """What is of less interest."""
     return Text(printable(text), "dim")
@@ -111,7 +117,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == GLUE else " " if c in "\n\t" else "\ufffd" for c in text)
 
 
-_ASCII = str.maketrans({"✓": "+", "✗": "x", "○": "o", "→": "->", "…": "...", "–": "-", "—": "-"})
+_ASCII = str.maketrans(
+    {"✓": "+", "✗": "x", "○": "o", "●": "*", "→": "->", "…": "...", "–": "-", "—": "-"}
+    | {"│": "|", "─": "-", "╌": ".", "┌": "+", "┼": "+", "├": "|", "┤": "|", "▶": ">", "◀": "<"}
+)
 
 
 def encodable(text: str, encoding: str | None) -> str:

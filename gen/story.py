@@ -1,8 +1,4 @@
-"""A counterexample as a story: numbered sentences, under each what it changed, at the end why it is wrong.
-
-What changed is what an outsider could see change: logs, offsets, rows, what readers were given. `Style.full` spells
-out every variable, with whole states and observations.
-"""
+"""What is said of a trace whatever form it takes: its claim, what an outsider sees change, values as one reads them."""
 
 from __future__ import annotations
 
@@ -11,26 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eoscheck.checker.counterexample import Step, Trace
-from eoscheck.gen.screen import Style, glued, printable
+from eoscheck.gen.screen import glued, printable
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 UNTOLD = ("outcomes",)
 """Parts of an observation that follow from others."""
-
-End = tuple[str, str | None]
-
-
-def story(trace: Trace, ends: Iterable[End], style: Style) -> list[RenderableType]:
-    """The whole of a trace. `ends`: labelled lines to be copied, after its reason."""
-    parts: list[RenderableType] = [claim(trace), Text()]
-    if style.full:
-        parts += [Padding(Text(printable(_state(_initial(trace))), "dim"), (0, 0, 0, 4)), Text()]
-    if trace.steps:
-        parts += [_steps(trace, style), Text()]
-    return [*parts, *ending(trace, ends)]
 
 
 def claim(trace: Trace) -> RenderableType:
@@ -40,12 +23,6 @@ def claim(trace: Trace) -> RenderableType:
     said = f": {' '.join(trace.says.split())}" if trace.says else ""
     verb, color = ("reached", "bold green") if trace.kind == "sometimes" else ("violated", "bold red")
     return Text.assemble((printable(trace.property), color), printable(f" is {verb} {when}{said}"))
-
-
-def ending(trace: Trace, ends: Iterable[End]) -> list[RenderableType]:
-    """Why the last state is wrong, and the lines below."""
-    why = labelled([("why      ", str(trace.witness.get("sentence", "")))])
-    return [why, *(unbroken(label, text) for label, text in ends if text)]
 
 
 def unbroken(label: str, text: str) -> RenderableType:
@@ -63,45 +40,15 @@ def labelled(rows: Iterable[tuple[str, str]]) -> RenderableType:
     return grid
 
 
-def _steps(trace: Trace, style: Style) -> RenderableType:
-    grid = Table.grid(padding=(0, 1), pad_edge=True)
-    grid.add_column(justify="right", no_wrap=True, min_width=3)
-    grid.add_column(no_wrap=True, width=1)
-    grid.add_column(overflow="fold", max_width=22)
-    grid.add_column(overflow="fold")
-    state = dict(_initial(trace))
-    seen: Mapping[str, Any] = trace.initial.get("observation") or {}
-    for step in trace.steps:
-        if trace.lasso and trace.lasso.get("length") and step.number == trace.lasso.get("after", 0) + 1:
-            grid.add_row("", "", "", Text("from here on, for ever:", "bold"))
-        mark, lane, text = _told(step)
-        state.update({name: after for name, (_, after) in step.changes.items()})
-        for line in _below(step, seen, state, style):
-            text.append(f"\n{printable(line)}", "dim")
-        grid.add_row(str(step.number), mark, lane, text)
-        seen = step.observation
-    return grid
-
-
-def _told(step: Step) -> tuple[Text, Text, Text]:
-    """Mark, lane and sentence of a step; a sentence need not begin with who is named beside it."""
-    fault = bool(step.fault)
-    sentence = step.sentence.removeprefix(f"{step.actor} ")
-    text = Text.assemble((f"FAULT {step.fault}: " if fault else "", "bold red"), printable(sentence))
-    if step.api and step.api not in sentence:
-        text.append(f"  [{printable(step.api)}]", "dim")
-    return Text("!" if fault else "", "bold red"), Text(printable(step.actor), "cyan"), text
-
-
-def _below(step: Step, seen: Mapping[str, Any], state: Mapping[str, Any], style: Style) -> list[str]:
-    if style.full:
-        groups: dict[str, dict[str, list[Any]]] = {}
-        for name, pair in step.changes.items():
-            owner, _, variable = name.partition(".")
-            groups.setdefault(owner, {})[variable] = pair
-        lines = [f"{owner}: {_changes(changes)}" for owner, changes in groups.items()]
-        return [*lines, _state(state), f"observation: {_value(step.observation)}"]
-    return [f"{owner}: {_changes(changes)}" for owner, changes in differences(seen, step.observation)]
+def changed(step: Step) -> list[str]:
+    """Every variable that a step changed, a line for each component."""
+    groups: dict[str, dict[str, list[Any]]] = {}
+    for name, pair in step.changes.items():
+        owner, _, variable = name.partition(".")
+        groups.setdefault(owner, {})[variable] = pair
+    return [
+        f"{owner}: {', '.join(_change(n, *pair) for n, pair in own.items())}" for owner, own in groups.items()
+    ]
 
 
 def differences(
@@ -119,22 +66,15 @@ def differences(
     return found
 
 
-def _changes(changes: Mapping[str, list[Any]]) -> str:
-    return ", ".join(_change(name, *pair) for name, pair in changes.items())
-
-
 def _change(name: str, old: Any, new: Any) -> str:
-    return glued(f"{name} {_value(old)} → {_value(new)}")
+    return glued(f"{name} {value(old)} → {value(new)}")
 
 
-def _initial(trace: Trace) -> Mapping[str, Any]:
-    variables = trace.initial.get("variables")
-    return variables if isinstance(variables, dict) else {}
+def stated(variables: Mapping[str, Any]) -> str:
+    """All variables in a row."""
+    return ", ".join(f"{name} {value(found)}" for name, found in variables.items())
 
 
-def _state(variables: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in variables.items())
-
-
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+def value(found: Any) -> str:
+    """A value as one reads it: text as it is, anything else as JSON."""
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, sort_keys=True)

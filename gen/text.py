@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.verdict import Cut, Opinion, PropertyVerdict, Result
 from eoscheck.gen.screen import Style, dim, glued, paint, printable, table
-from eoscheck.gen.story import claim, ending, labelled, story
+from eoscheck.gen.story import claim, labelled
+from eoscheck.gen.telling import ending, story
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text

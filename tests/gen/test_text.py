@@ -52,13 +52,19 @@ A shelf
 
 no-duplicates@shelf is violated in 3 steps: No record lies on the shelf twice.
 
-  1   sender  sends record 0. The broker appends it  [Produce]
-              shelf: records [] → [0]
-  2 ! network FAULT lost-response: the answer is lost
-  3   sender  sends record 0. The broker appends it  [Produce]
-              shelf: records [0] → [0, 0]
+      ┌ sender
+      │ ┌ shelf
+      │ │ ┌ network
+  1 * ● │ │  sender sends record 0. The broker appends it  [Produce]
+      │ │ │  shelf: records [] → [0]
+  2 ! │ │ ✗  FAULT lost-response: the answer is lost
+  3 * ● │ │  sender sends record 0. The broker appends it  [Produce]
+      │ │ │  shelf: records [0] → [0, 0]
 
-  why        record 0 lies there twice
+  why        record 0 lies there twice (steps 1 and 3)
+             In step 1 sender sends record 0. The broker appends it.
+             FAULT: in step 2 the answer is lost.
+             In step 3 sender sends record 0. The broker appends it.
   trace      t.json
   reproduce  eoscheck explore specs/tiny.yaml
 """
@@ -156,7 +162,7 @@ def a_trace(**changes: Any) -> Trace:
 def test_one_trace_is_told_like_in_the_result():
     text = trace_text(a_trace(), Style())
     assert text.splitlines()[0] == "A shelf  (tiny.yaml)"
-    assert text.splitlines()[2:11] == GOLDEN.splitlines()[16:25]
+    assert text.splitlines()[2:15] == GOLDEN.splitlines()[16:29]
     assert text.endswith("  reproduce  eoscheck explore tiny.yaml --property no-duplicates@shelf\n")
 
 
@@ -165,8 +171,23 @@ def test_a_cycle_says_where_it_begins():
     assert text.index("  1 ") < text.index("from here on, for ever:") < text.index("  2 ")
 
 
+def test_steps_that_do_not_matter_are_folded():
+    why = a_trace().why
+    assert why is not None
+    text = trace_text(a_trace(why=replace(why, needed=(3,), chain=(3,), contradiction=(3,))), Style())
+    assert "    : │ │ │  2 steps that do not matter here (1 to 2; --full shows them)" in text
+    assert "FAULT" not in text.split("why")[0] and "  3 * ●" in text
+    full = trace_text(a_trace(why=replace(why, needed=(3,), chain=(3,))), Style(full=True))
+    assert "  2 ! │ │ ✗  FAULT lost-response" in full
+
+
+def test_without_room_for_lanes_there_are_none():
+    text = trace_text(a_trace(), Style(width=40))
+    assert "┌" not in text and "\n  2 ! FAULT lost-response: the" in text
+
+
 def test_a_violation_at_the_very_start_has_no_steps():
-    text = trace_text(a_trace(steps=(), path=""), Style())
+    text = trace_text(a_trace(steps=(), path="", why=None), Style())
     assert "is violated in the initial state" in text and "path" not in text
 
 
@@ -214,5 +235,5 @@ def test_a_property_that_follows_from_others_is_not_told_twice():
     pipeline.model.properties[:] = [twice, replace(twice, name="exactly-once@shelf", says="")]
     found = examine(pipeline, Limits())
     short, whole = (result_text(found.result, found.traces, {}, Style(verbose=v)) for v in (False, True))
-    assert (short.count("FAULT"), whole.count("FAULT")) == (1, 2)
+    assert (short.count("FAULT lost"), whole.count("FAULT lost")) == (1, 2)
     assert "exactly-once@shelf is violated in 3 steps\n  why        record 0 lies there twice" in short
