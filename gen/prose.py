@@ -88,9 +88,9 @@ def _clauses(trace: Trace, why: Why) -> Iterator[tuple[Step, Clause]]:
 
 
 def _consequences(trace: Trace, why: Why) -> Iterator[int]:
-    """The first thing that an outsider sees of each fault."""
+    """The first thing to be seen from outside that each fault made possible."""
     for fault in (step for step in trace.steps if step.fault):
-        after = (link.step for link in why.links if link.earlier == fault.number)
+        after = (link.step for link in why.links if link.earlier == fault.number and not link.value)
         yield from [k for k in after if trace.steps[k - 1].observation != trace.steps[k - 2].observation][:1]
 
 
