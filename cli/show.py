@@ -26,11 +26,8 @@ def command(trace: str, form: str, output: str | None, style: Style) -> int:
     found = read(trace)
     if output:
         style = Style(width=style.width, full=style.full)
-    shown: str | bytes
-    if form in FORMS:
-        shown = drawn(found, form)
-    else:
-        shown = found.to_json() if form == "json" else trace_text(found, style)
+    shown = drawn(found, form) if form in FORMS else trace_text(found, style)
+    shown = found.to_json() if form == "json" else shown
     if output:
         write_atomically(Path(output), shown)
         click.echo(f"wrote {output}", err=True)

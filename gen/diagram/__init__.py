@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-
 from eoscheck.checker.counterexample import Trace
-
 
 FORMS = ("svg", "png", "mermaid", "plantuml")
 

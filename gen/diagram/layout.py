@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from eoscheck.gen.diagram.metrics import fitted, width, wrap
-from eoscheck.gen.diagram.notes import Cell, Fact, Log, Note
+from eoscheck.gen.diagram.notes import Cell, Fact, Log, Note, short
 from eoscheck.gen.diagram.sequence import Diagram, Event
 
 MARGIN = 24.0
 NUMBER = 34.0
-SENTENCE = 300.0
+SENTENCE = 320.0
 LEFT = MARGIN + NUMBER + 12 + SENTENCE + 24
 """Where the lanes begin."""
 GAP = 34.0
@@ -192,7 +192,7 @@ def caption(note: Note) -> str:
         return ""
     left_out = cells_of(note)[1]
     tail = f"… from {left_out}" if left_out else ""
-    return " ".join(filter(None, ("" if note.place == note.lane else note.place, tail)))
+    return " ".join(filter(None, ("" if note.place == short(note.lane) else note.place, tail)))
 
 
 def marks_of(note: Note) -> list[tuple[str, int]]:

@@ -197,7 +197,7 @@ def _log(lane: str, place: str, old: Mapping[str, Any], new: Mapping[str, Any], 
     cells += [Cell(cell.text, "cut", new=True) for cell in then[len(now) :]]
     return Log(
         lane,
-        clean(place),
+        short(clean(place)),
         tuple(cells),
         _offset(new, "last_stable_offset") if place in marks.last_stable_offset else None,
         _offset(new, "high_watermark") if place in marks.high_watermark else None,
@@ -226,7 +226,7 @@ def _rows(lane: str, place: str, old: list[Any], new: list[Any]) -> Rows:
         if known:
             left.remove(value)
         cells.append(Cell(short(clean(value), 12), new=not known))
-    return Rows(lane, clean(place), tuple(cells))
+    return Rows(lane, short(clean(place)), tuple(cells))
 
 
 def _offset(log: Mapping[str, Any], name: str) -> int | None:

@@ -26,7 +26,7 @@ from eoscheck.gen.diagram.layout import (
 )
 from eoscheck.gen.diagram.legend import height as legend_height
 from eoscheck.gen.diagram.legend import legend
-from eoscheck.gen.diagram.metrics import width
+from eoscheck.gen.diagram.metrics import fitted, width
 from eoscheck.gen.diagram.palette import ROOT, style
 from eoscheck.gen.diagram.sequence import Diagram, Lane
 from eoscheck.gen.diagram.shafts import shaft
@@ -93,7 +93,7 @@ def _heading(diagram: Diagram, spot: Layout) -> Iterator[str]:
         yield text(MARGIN, MARGIN + 18 + 26 * i, words, TITLE, bold=True)
     if diagram.subject:
         room = spot.width - 2 * MARGIN
-        shown = place.fitted(diagram.subject, room, TEXT, most=1)[0]
+        shown = fitted(diagram.subject, room, TEXT, most=1)[0]
         yield text(MARGIN, MARGIN + 12 + 26 * len(spot.title), shown, TEXT, "soft")
 
 
@@ -188,7 +188,7 @@ def _sentence(row: Row) -> Iterator[str]:
     x = MARGIN + NUMBER + 12
     if event.fault:
         yield _bolt(x + 5, y - 4.5, 0.8)
-        fault = place.fitted(f"FAULT {event.fault}", place.SENTENCE - 16, TEXT, most=1, bold=True)[0]
+        fault = fitted(f"FAULT {event.fault}", place.SENTENCE - 16, TEXT, most=1, bold=True)[0]
         yield text(x + 16, y, fault, TEXT, "fault", bold=True)
         y += LINE
     for i, words in enumerate(row.lines):
