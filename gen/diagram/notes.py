@@ -128,14 +128,15 @@ def watched(observations: list[Observation]) -> Watched:
 
 
 def changes(before: Observation, after: Observation, who: Cast, marks: Watched) -> list[Note]:
-    """The notes of a step, by place."""
-    return [
+    """The notes of a step, by place; logs before what follows from them."""
+    found = [
         note
         for section, places in after.items()
         for place, things in places.items()
         if things != (old := before.get(section, {}).get(place, {}))
         for note in _of_place(section, place, old, things, who, marks)
     ]
+    return sorted(found, key=lambda note: isinstance(note, Fact))
 
 
 def _of_place(
@@ -176,7 +177,7 @@ def _group(lane: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
         if offset != then.get(partition):
             of = f" of partition {partition}" if len(now) > 1 else ""
             change = f"{said(then.get(partition))} → {said(offset)}"
-            yield Fact(lane, short(clean(f"committed offset{of} {change}")))
+            yield Fact(lane, short(clean(f"committed offset{of}: {change}")))
 
 
 def _facts(
