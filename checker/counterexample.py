@@ -13,6 +13,7 @@ import inspect
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from eoscheck.checker.engine import Engine, Interpreter
@@ -92,6 +93,18 @@ class Trace:
     lasso: dict[str, int] | None
     must_see: dict[str, Any]
     why: Why | None = None
+
+    @cached_property
+    def contradiction(self) -> frozenset[int]:
+        """The steps that contradict each other, as far as that is known."""
+        return frozenset(self.why.contradiction if self.why and self.lasso is None else ())
+
+    @cached_property
+    def aside(self) -> frozenset[int]:
+        """The steps that what is shown does not depend on; none where that is not known."""
+        if self.why is None:
+            return frozenset()
+        return frozenset(range(1, len(self.steps) + 1)) - {*self.why.needed, *self.why.chain}
 
     def to_json(self) -> str:
         """The content of the trace file."""

@@ -51,9 +51,7 @@ class _Telling:
 
     def __init__(self, trace: Trace, style: Style) -> None:
         self.trace, self.style = trace, style
-        needed = set(trace.why.needed) | set(trace.why.chain) if trace.why else None
-        aside = (step.number for step in trace.steps if needed is not None and step.number not in needed)
-        self.diagram: Diagram = sequence(trace, dimmed=frozenset(aside))
+        self.diagram: Diagram = sequence(trace, dimmed=trace.aside, marked=trace.contradiction)
         self.drawn = lanes.fits(self.diagram, style.width)
 
     def lines(self) -> Iterator[Text]:
@@ -80,18 +78,13 @@ class _Telling:
     def _event(self, event: Event) -> Iterator[Text]:
         if self.diagram.lasso and self.diagram.lasso[0] == event.number:
             yield self._line("", "", self._plain(), Text("from here on, for ever:", "bold"))
-        mark = "!" if event.fault else "*" if self._contradicts(event.number) else ""
+        mark = "!" if event.fault else "*" if event.marked else ""
         row = lanes.row(self.diagram, event) if self.drawn else ""
         yield from self._lines(str(event.number), mark, row, self._said(event))
         for further in lanes.more(self.diagram, event) if self.drawn else ():
             yield self._line("", "", further, Text())
         for line in self._below(event):
             yield from self._lines("", "", self._plain(), Text(printable(line), "dim"))
-
-    def _contradicts(self, number: int) -> bool:
-        return (
-            self.trace.why is not None and self.trace.lasso is None and number in self.trace.why.contradiction
-        )
 
     def _said(self, event: Event) -> Text:
         """The sentence, with whose it is where it does not say so."""

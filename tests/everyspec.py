@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from eoscheck.checker.checking import Checked, check_files
@@ -19,10 +20,11 @@ def checked() -> tuple[Checked, ...]:
     return tuple(check_files([str(ROOT / path) for path in SPECS], os.cpu_count() or 1))
 
 
+@functools.cache
 def traces() -> dict[tuple[str, str], Trace]:
     """Every counterexample (and way to a goal) there is, by path of the spec and name of the property."""
     return {
-        (spec, name): trace
+        (spec, name): replace(trace, spec={**trace.spec, "path": spec})  # no trace is to name this machine
         for spec, found in zip(SPECS, checked(), strict=True)
         for name, trace in found.traces.items()
     }

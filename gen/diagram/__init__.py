@@ -11,7 +11,7 @@ def drawn(trace: Trace, form: str) -> str | bytes:
     """The sequence diagram of a trace: bytes as png, text in the other forms."""
     from eoscheck.gen.diagram.sequence import sequence
 
-    diagram = sequence(trace)
+    diagram = sequence(trace, dimmed=trace.aside, marked=trace.contradiction)
     if form == "mermaid":
         from eoscheck.gen.diagram.mermaid import mermaid
 

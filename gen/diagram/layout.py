@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from eoscheck.gen.diagram.metrics import fitted, width, wrap
-from eoscheck.gen.diagram.notes import Cell, Fact, Log, Note
+from eoscheck.gen.diagram.notes import Cell, Fact, Log, Note, short
 from eoscheck.gen.diagram.sequence import Diagram, Event
 
 MARGIN = 24.0
 NUMBER = 34.0
-SENTENCE = 300.0
+SENTENCE = 320.0
 LEFT = MARGIN + NUMBER + 12 + SENTENCE + 24
 """Where the lanes begin."""
 GAP = 34.0
@@ -82,39 +82,53 @@ def layout(diagram: Diagram, legend: Callable[[Diagram, float], float]) -> Layou
     """Place a diagram. `legend`: how high its legend is in a picture of some width (0: there is none)."""
     boxes = {lane.name: _head(lane.name, lane.role) for lane in diagram.lanes}
     x, right = _columns(diagram, boxes)
-    whole = max(right + MARGIN, LEFT + 320)
-    title = wrap(diagram.title, whole - 2 * MARGIN, TITLE, bold=True)
-    y = MARGIN + len(title) * 26 + (22 if diagram.subject else 4)
-    tallest = max((box.height for box in boxes.values()), default=0.0)
-    heads = [y]
-    y += tallest + 12
-    start = y
-    y += _tallest(diagram.initial) + (8 if diagram.initial else 0)
-    rows: list[Row] = []
-    begin = end = None
-    for i, event in enumerate(diagram.events):
-        if i and i % AGAIN == 0 and len(diagram.events) - i > LONG:
-            heads.append(y + 8)
-            y += tallest + 20
-        if diagram.lasso and diagram.lasso[0] == i + 1 <= diagram.lasso[1]:
-            begin, y = y + 4, y + 34
-        rows.append(_row(event, y))
-        y += rows[-1].height
-        if begin is not None and diagram.lasso and diagram.lasso[1] == i + 1:
-            y += 10
-            end = y - 4
-    if diagram.lasso and diagram.lasso[0] > diagram.lasso[1]:
-        begin, end, y = y + 8, y + 40, y + 46
-    if len(diagram.events) > LONG:
-        heads.append(y + 8)
-        y += tallest + 8
-    y += 18
-    why = wrap(diagram.witness, whole - 2 * MARGIN - 130, TEXT + 1, bold=True)
-    bottom = y + len(why) * 20 + 20
-    frame = (begin, end - begin) if begin is not None and end is not None else None
-    below = legend(diagram, whole)
-    total = bottom + (below + 18 if below else 0) + MARGIN - 6
-    return Layout(whole, total, title, x, boxes, heads, start, rows, frame, (y, why), bottom + 18)
+    wide = max(right + MARGIN, LEFT + 320)
+    title = wrap(diagram.title, wide - 2 * MARGIN, TITLE, bold=True)
+    way = _Descent(diagram, boxes, MARGIN + len(title) * 26 + (22 if diagram.subject else 4))
+    why = wrap(diagram.witness, wide - 2 * MARGIN - 130, TEXT + 1, bold=True)
+    end = way.y + 18 + len(why) * 20 + 20
+    below = legend(diagram, wide)
+    high = end + (below + 18 if below else 0) + MARGIN - 6
+    witness = (way.y + 18, why)
+    return Layout(wide, high, title, x, boxes, way.heads, way.start, way.rows, way.frame, witness, end + 18)
+
+
+class _Descent:
+    """Goes down the page and puts one thing below the other; y is how far it has come."""
+
+    def __init__(self, diagram: Diagram, boxes: dict[str, Head], y: float) -> None:
+        self.diagram, self.y = diagram, y
+        self.tallest = max((box.height for box in boxes.values()), default=0.0)
+        self.heads: list[float] = []
+        self.rows: list[Row] = []
+        self.frame: tuple[float, float] | None = None
+        self._put_heads(0, 12)
+        self.start = self.y
+        self.y += _tallest(diagram.initial) + (8 if diagram.initial else 0)
+        for i, event in enumerate(diagram.events):
+            self._put(i, event)
+        if diagram.lasso and diagram.lasso[0] > diagram.lasso[1]:
+            self.frame = (self.y + 8, 32)
+            self.y += 46
+        if len(diagram.events) > LONG:
+            self._put_heads(8, 0)
+
+    def _put_heads(self, above: float, below: float) -> None:
+        self.heads.append(self.y + above)
+        self.y += above + self.tallest + below
+
+    def _put(self, i: int, event: Event) -> None:
+        first, last = self.diagram.lasso or (0, 0)
+        if i and i % AGAIN == 0 and len(self.diagram.events) - i > LONG:
+            self._put_heads(8, 12)
+        if first == i + 1 <= last:
+            self.frame = (self.y + 4, 0)
+            self.y += 34
+        self.rows.append(_row(event, self.y))
+        self.y += self.rows[-1].height
+        if first <= i + 1 == last and self.frame is not None:
+            self.frame = (self.frame[0], self.y + 6 - self.frame[0])
+            self.y += 10
 
 
 def _head(name: str, role: str) -> Head:
@@ -192,7 +206,7 @@ def caption(note: Note) -> str:
         return ""
     left_out = cells_of(note)[1]
     tail = f"… from {left_out}" if left_out else ""
-    return " ".join(filter(None, ("" if note.place == note.lane else note.place, tail)))
+    return " ".join(filter(None, ("" if note.place == short(note.lane) else note.place, tail)))
 
 
 def marks_of(note: Note) -> list[tuple[str, int]]:

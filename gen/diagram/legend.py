@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eoscheck.gen.diagram.arrows import How
 from eoscheck.gen.diagram.elements import element, text
 from eoscheck.gen.diagram.layout import CELL, MARGIN, SMALL, cell_width
 from eoscheck.gen.diagram.metrics import width
@@ -12,7 +13,7 @@ from eoscheck.gen.diagram.sequence import Diagram
 from eoscheck.gen.diagram.shafts import shaft
 from eoscheck.gen.diagram.strips import cell_at
 
-HOW = {
+HOW: dict[How, str] = {
     "sent": "on its way",
     "handled": "arrives and is handled",
     "answered": "answer, or what is read",

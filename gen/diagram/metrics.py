@@ -21,12 +21,12 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
 
 def _em(char: str) -> float:
     if char in NARROW:
-        return 0.36
+        return 0.38
     if char in WIDE:
         return 0.92
     if unicodedata.east_asian_width(char) in "WF" or ord(char) > 0xFFFF:
         return 1.1
-    return 0.68 if char.isupper() or ord(char) > 0x24F else 0.57
+    return 0.7 if char.isupper() or ord(char) > 0x24F else 0.61
 
 
 def wrap(text: str, room: float, size: float, *, bold: bool = False) -> list[str]:

@@ -128,14 +128,15 @@ def watched(observations: list[Observation]) -> Watched:
 
 
 def changes(before: Observation, after: Observation, who: Cast, marks: Watched) -> list[Note]:
-    """The notes of a step, by place."""
-    return [
+    """The notes of a step, by place; logs before what follows from them."""
+    found = [
         note
         for section, places in after.items()
         for place, things in places.items()
         if things != (old := before.get(section, {}).get(place, {}))
         for note in _of_place(section, place, old, things, who, marks)
     ]
+    return sorted(found, key=lambda note: isinstance(note, Fact))
 
 
 def _of_place(
@@ -176,7 +177,7 @@ def _group(lane: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
         if offset != then.get(partition):
             of = f" of partition {partition}" if len(now) > 1 else ""
             change = f"{said(then.get(partition))} → {said(offset)}"
-            yield Fact(lane, short(clean(f"committed offset{of} {change}")))
+            yield Fact(lane, short(clean(f"committed offset{of}: {change}")))
 
 
 def _facts(
@@ -197,7 +198,7 @@ def _log(lane: str, place: str, old: Mapping[str, Any], new: Mapping[str, Any], 
     cells += [Cell(cell.text, "cut", new=True) for cell in then[len(now) :]]
     return Log(
         lane,
-        clean(place),
+        short(clean(place)),
         tuple(cells),
         _offset(new, "last_stable_offset") if place in marks.last_stable_offset else None,
         _offset(new, "high_watermark") if place in marks.high_watermark else None,
@@ -226,7 +227,7 @@ def _rows(lane: str, place: str, old: list[Any], new: list[Any]) -> Rows:
         if known:
             left.remove(value)
         cells.append(Cell(short(clean(value), 12), new=not known))
-    return Rows(lane, clean(place), tuple(cells))
+    return Rows(lane, short(clean(place)), tuple(cells))
 
 
 def _offset(log: Mapping[str, Any], name: str) -> int | None:

@@ -9,7 +9,7 @@ def png(svg_text: str, zoom: float = 2.0) -> bytes:
     Raises ValueError where it is no SVG.
     """
     import resvg_py
-    from font_source_sans_pro import font_files_otf
+    from font_source_sans_pro import font_files_otf  # type: ignore[import-untyped]
 
     drawn: bytes = resvg_py.svg_to_bytes(
         svg_string=svg_text,

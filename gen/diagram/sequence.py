@@ -12,7 +12,7 @@ from typing import Any
 from eoscheck.checker.counterexample import Step, Trace
 from eoscheck.gen.diagram.arrows import Arrow, arrows, struck
 from eoscheck.gen.diagram.cast import KINDS, ORDER, Cast, cast
-from eoscheck.gen.diagram.notes import Cell, Log, Note, Observation, changes, clean, watched
+from eoscheck.gen.diagram.notes import Cell, Log, Note, Observation, changes, clean, short, watched
 from eoscheck.gen.story import claim
 
 NOWHERE = "environment"
@@ -129,7 +129,7 @@ def _place(step: Step, who: Cast) -> str:
 
 
 def _cleaned(arrow: Arrow) -> Arrow:
-    return Arrow(clean(arrow.start), clean(arrow.end), arrow.how, clean(arrow.label))
+    return Arrow(clean(arrow.start), clean(arrow.end), arrow.how, short(clean(arrow.label)))
 
 
 def _lanes(events: Iterable[Event], who: Cast) -> tuple[Lane, ...]:

@@ -26,7 +26,7 @@ from eoscheck.gen.diagram.layout import (
 )
 from eoscheck.gen.diagram.legend import height as legend_height
 from eoscheck.gen.diagram.legend import legend
-from eoscheck.gen.diagram.metrics import width
+from eoscheck.gen.diagram.metrics import fitted, width
 from eoscheck.gen.diagram.palette import ROOT, style
 from eoscheck.gen.diagram.sequence import Diagram, Lane
 from eoscheck.gen.diagram.shafts import shaft
@@ -64,7 +64,7 @@ def svg(diagram: Diagram, *, embedded: bool = False, plain: bool = False, prefix
         "" if embedded else rect(0, 0, spot.width, spot.height, "f-paper"),
         *_heading(diagram, spot),
         *(_lane(lane, spot) for lane in diagram.lanes),
-        *_bands(spot),
+        *_separators(spot),
         *_frame(diagram, spot),
         element("g", *stacked(diagram.initial, spot.x, spot.start), class_="initial"),
         *(_step(row, spot, prefix) for row in spot.rows),
@@ -93,7 +93,7 @@ def _heading(diagram: Diagram, spot: Layout) -> Iterator[str]:
         yield text(MARGIN, MARGIN + 18 + 26 * i, words, TITLE, bold=True)
     if diagram.subject:
         room = spot.width - 2 * MARGIN
-        shown = place.fitted(diagram.subject, room, TEXT, most=1)[0]
+        shown = fitted(diagram.subject, room, TEXT, most=1)[0]
         yield text(MARGIN, MARGIN + 12 + 26 * len(spot.title), shown, TEXT, "soft")
 
 
@@ -122,8 +122,7 @@ def _head(lane: Lane, box: place.Head, x: float, y: float) -> Iterator[str]:
     yield text(x, y + box.height - 9, lane.role, SMALL, color, anchor="middle")
 
 
-def _bands(spot: Layout) -> Iterator[str]:
-    """What lies behind rows: a line between two of them, and a colour where there is something to see."""
+def _separators(spot: Layout) -> Iterator[str]:
     for row in spot.rows:
         yield line(MARGIN, row.top, spot.width - MARGIN, row.top, "faint")
 
@@ -155,7 +154,7 @@ def _step(row: Row, spot: Layout, prefix: str) -> str:
     event = row.event
     attributes: dict[str, str | float] = {"opacity": "0.38"} if event.dimmed else {}
     said = f"{event.number}. " + (f"FAULT {event.fault}: " if event.fault else "") + event.sentence
-    kinds = ["step", *("fault" for _ in [0] if event.fault), *("marked" for _ in [0] if event.marked)]
+    kinds = ["step", *(["fault"] if event.fault else []), *(["marked"] if event.marked else [])]
     return element(
         "g",
         title(said),
@@ -171,14 +170,15 @@ def _step(row: Row, spot: Layout, prefix: str) -> str:
 
 
 def _behind(row: Row, spot: Layout) -> Iterator[str]:
+    """A band behind the sentence of a fault, or of a step that is marked; lifelines lie lower and must be seen."""
+    role = "mark" if row.event.marked else "fault" if row.event.fault else None
+    if role is None:
+        return
     left, wide, high = MARGIN - 6, spot.width - 2 * MARGIN + 12, row.height - 2
-    band = "mark" if row.event.marked else "fault" if row.event.fault else None
-    if band:
-        # It must not hide the lifelines, which lie below it.
-        yield rect(left, row.top + 1, LEFT - left - 14, high, f"f-{band}-band", radius=4)
-        yield rect(left, row.top + 1, 4, high, f"f-{band}", radius=2)
-        if row.event.marked:
-            yield rect(left, row.top + 1, wide, high, "s-mark", radius=4, stroke_width=1.6)
+    yield rect(left, row.top + 1, LEFT - left - 14, high, f"f-{role}-band", radius=4)
+    yield rect(left, row.top + 1, 4, high, f"f-{role}", radius=2)
+    if row.event.marked:
+        yield rect(left, row.top + 1, wide, high, "s-mark", radius=4, stroke_width=1.6)
 
 
 def _sentence(row: Row) -> Iterator[str]:
@@ -188,7 +188,7 @@ def _sentence(row: Row) -> Iterator[str]:
     x = MARGIN + NUMBER + 12
     if event.fault:
         yield _bolt(x + 5, y - 4.5, 0.8)
-        fault = place.fitted(f"FAULT {event.fault}", place.SENTENCE - 16, TEXT, most=1, bold=True)[0]
+        fault = fitted(f"FAULT {event.fault}", place.SENTENCE - 16, TEXT, most=1, bold=True)[0]
         yield text(x + 16, y, fault, TEXT, "fault", bold=True)
         y += LINE
     for i, words in enumerate(row.lines):
