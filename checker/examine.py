@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from eoscheck.checker.commands import Program
     from eoscheck.checker.native.search import Options
 
+Path = tuple[list[int], list[int] | None]
+"""Numbers of the actions of a trace, and those of the cycle that it ends in."""
+
 ENGINES = ("native", "python", "interpreter")
 
 
@@ -27,6 +30,19 @@ class Examination:
 
     result: Result
     traces: dict[str, Trace]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was searched and what it says, before Z3 is asked.
+
+    paths   by property index, the actions of its trace (and of the cycle it ends in)
+    """
+
+    engine: Engine
+    found: Exploration
+    examination: Examination
+    paths: dict[int, Path]
 
 
 def limits_of(
@@ -47,7 +63,7 @@ def limits_of(
     )
 
 
-def engine_for(subject: Subject, engine: str) -> Engine:
+def engine_for(subject: Subject, engine: str = "native") -> Engine:
     """The engine of that name. Raises TraceError where the model cannot be traced."""
     if engine == "interpreter":
         return Interpreter(subject.model)
@@ -80,22 +96,37 @@ def examine(
 
     Raises Defect where the engine, the interpreter, or Z3 disagree.
     """
+    judged = judge_all(subject, limits, engine, report, options)
+    chosen, found, examination = judged.engine, judged.found, judged.examination
+    program: Program | None = getattr(chosen, "program", None)
+    if program is None:  # nothing was traced, so there are no formulas
+        return examination
+    result = _confirmed(program, chosen, found, examination.result, judged.paths, certify=certify)
+    if explain:
+        from eoscheck.checker.solver.unfired import reasons
+
+        result = replace(result, never_because=reasons(program, found))
+    return replace(examination, result=result)
+
+
+def judge_all(
+    subject: Subject,
+    limits: Limits,
+    engine: str = "native",
+    report: Callable[[Figures], None] | None = None,
+    options: Options | None = None,
+) -> Judged:
+    """Search, judge every property, retell what was found.
+
+    Raises Defect where the engine and the interpreter disagree.
+    """
     chosen = engine_for(subject, engine)
     searched = search(chosen, limits, report, options)
     lassos = _lassos(chosen, searched.found)
     result = judge(subject.spec, subject.model, searched.found, limits, chosen.name, lassos)
     result = replace(result, notes=(*result.notes, *searched.notes))
     paths = _paths(subject, chosen, result, searched, lassos)
-    examination = told(subject, chosen, result, paths)
-    program: Program | None = getattr(chosen, "program", None)
-    if program is None:  # nothing was traced, so there are no formulas
-        return examination
-    result = _confirmed(program, chosen, searched.found, examination.result, paths, certify=certify)
-    if explain:
-        from eoscheck.checker.solver.unfired import reasons
-
-        result = replace(result, never_because=reasons(program, searched.found))
-    return replace(examination, result=result)
+    return Judged(chosen, searched.found, told(subject, chosen, result, paths), paths)
 
 
 def _confirmed(
@@ -144,9 +175,6 @@ def _lassos(engine: Engine, found: Exploration) -> dict[int, Lasso]:
     except MemoryError:
         found.stopped = "memory"
     return {}
-
-
-Path = tuple[list[int], list[int] | None]
 
 
 def _paths(

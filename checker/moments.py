@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eoscheck.checker.counterexample import Subject, Trace, readable, variables
+from eoscheck.checker.counterexample import Trace, readable, variables
 from eoscheck.checker.engine import Interpreter
-from eoscheck.checker.tracefile import StaleTrace, spec_of
+from eoscheck.checker.tracefile import StaleTrace, rebuilt
 from eoscheck.model import values
 from eoscheck.model.language import Action, ConcreteMemory, Model
 
@@ -50,14 +50,7 @@ class Moments:
     """
 
     def __init__(self, trace: Trace) -> None:
-        from eoscheck.model.pipeline import build
-        from eoscheck.model.refused import Refused
-
-        self.trace = trace
-        try:
-            self._subject: Subject = build(spec_of(trace.spec), wanted=[trace.property])
-        except Refused as refusal:
-            raise StaleTrace(f"its spec is refused ({refusal}): explore again") from None
+        self.trace, self._subject = trace, rebuilt(trace)
         self._model: Model = self._subject.model
         self._interpreter = Interpreter(self._model)
         self._states = [self._model.initial]

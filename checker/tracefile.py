@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eoscheck.checker.counterexample import FORMAT, Step, Trace
+from eoscheck.checker.counterexample import FORMAT, Step, Subject, Trace
 from eoscheck.checker.why import Link, Still, Why
 from eoscheck.model.spec import Spec
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +27,20 @@ def spec_of(data: dict[str, Any]) -> Spec:
         raise StaleTrace(
             f"its spec is not one of this version of eoscheck ({where}): explore again"
         ) from None
+
+
+def rebuilt(trace: Trace) -> Subject:
+    """The pipeline that a trace was found in, with the property that it shows, if that is not the user's own.
+
+    Raises StaleTrace.
+    """
+    from eoscheck.model.pipeline import build
+    from eoscheck.model.refused import Refused
+
+    try:
+        return build(spec_of(trace.spec), wanted=[trace.property])
+    except Refused as refusal:
+        raise StaleTrace(f"its spec is refused ({refusal}): explore again") from None
 
 
 class BadTrace(Exception):

@@ -27,6 +27,7 @@ COMMANDS = {
     "prove": "Prove it for any number of steps, with Z3; or check such a proof.",
     "simulate": "Take seeded random walks through a pipeline too large to explore.",
     "show": "Show a trace.",
+    "graph": "Draw what can happen, as a state graph.",
     "replay": "Replay traces on a real Kafka.",
     "export": "Write a trace as a pytest file.",
     "explain": "Explain a property, a fault, a way to commit offsets, or a hazard.",

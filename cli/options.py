@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.examine import ENGINES
 from eoscheck.checker.files import write_atomically
 from eoscheck.gen.screen import style_for
+from eoscheck.model.language import did_you_mean
 
 if TYPE_CHECKING:
     from eoscheck.checker.audit.history import History
@@ -90,6 +91,18 @@ def _nearest(folder: Path) -> Path:
 
 def _is_open(folder: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK)
+
+
+def form_of(file: str | None, known: Mapping[str, str], default: str) -> str:
+    """The form that a file's name asks for: by its suffix, or `default` without one.
+
+    Raises UsageError where no form has that suffix.
+    """
+    suffix = Path(file or "").suffix.removeprefix(".").lower()
+    if suffix and suffix not in known:
+        hint = did_you_mean(suffix, known) or f"; known: {', '.join(known)}"
+        raise click.UsageError(f"{file!r} ends with no format{hint} (or say --format)")
+    return known[suffix] if suffix else default
 
 
 def trace_folder(spec: str, out: str | None) -> Path:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -29,11 +30,30 @@ def emit(text: str) -> None:
         silence(sys.stdout)
 
 
-def emit_bytes(data: bytes) -> None:
-    """The same of a result that is no text. Raises UsageError where stdout is a terminal."""
+def deliver(content: str | bytes, file: str | None) -> None:
+    """Write it to a file, and say so on stderr; or to stdout where there is none. Raises UsageError where a terminal
+    would get bytes."""
+    if file:
+        from eoscheck.checker.files import write_atomically
+
+        write_atomically(Path(file), content)
+        click.echo(f"wrote {file}", err=True)
+    elif isinstance(content, str):
+        emit(content)
+    else:
+        spare_terminal()
+        _emit_bytes(content)
+
+
+def spare_terminal() -> None:
+    """Raises UsageError where stdout is a terminal, which is not to get a picture."""
     if sys.stdout.isatty():
         raise click.UsageError("a picture is not for a terminal: say where to write it, -o FILE")
+
+
+def _emit_bytes(data: bytes) -> None:
     try:
+        sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:

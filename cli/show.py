@@ -6,22 +6,21 @@ from pathlib import Path
 
 import click
 from eoscheck.checker.counterexample import Trace
-from eoscheck.checker.files import write_atomically
 from eoscheck.checker.tracefile import read
-from eoscheck.cli.options import screen, writable
-from eoscheck.cli.output import emit, emit_bytes
+from eoscheck.cli.options import form_of, screen, writable
+from eoscheck.cli.output import deliver
 from eoscheck.gen.diagram import FORMS, drawn
 from eoscheck.gen.screen import Style
 from eoscheck.gen.text import trace_text
 
 SUFFIXES = {
-    ".json": "json",
-    ".mmd": "mermaid",
-    ".png": "png",
-    ".puml": "plantuml",
-    ".svg": "svg",
+    "txt": "text",
+    "json": "json",
+    "mmd": "mermaid",
+    "puml": "plantuml",
+    **{name: name for name in FORMS},
 }
-"""What a file is to hold whose name ends so, where nothing else is said; any other holds text."""
+"""The forms by the suffixes of files."""
 
 
 @click.command("show", short_help="Show a trace: as text, as a picture, or step by step.")
@@ -55,16 +54,8 @@ def command(trace: str, form: str | None, output: str | None, stepping: bool, st
         step_through(found, trace, style)
         return 0
     if output:
-        form = form or SUFFIXES.get(Path(output).suffix)
         style = Style(width=style.width, full=style.full)
-    shown = _shown(found, form or "text", style)
-    if output:
-        write_atomically(Path(output), shown)
-        click.echo(f"wrote {output}", err=True)
-    elif isinstance(shown, bytes):
-        emit_bytes(shown)
-    else:
-        emit(shown)
+    deliver(_shown(found, form or form_of(output, SUFFIXES, "text"), style), output)
     return 0
 
 

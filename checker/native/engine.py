@@ -42,9 +42,8 @@ class Functions:
         self.hash = function("hash_of", NUMBER, ADDRESS)
         self.collect = function("collect", NUMBER, ADDRESS, ADDRESS, NUMBER, NUMBER, NUMBER, NUMBER, ADDRESS)
         self.chosen = function("chosen", None, *[ADDRESS] * 4)
-        self.find, self.steps = (
-            function(name, NUMBER, *[ADDRESS] * n) for name, n in (("find", 2), ("steps", 7))
-        )
+        self.find = function("find", NUMBER, *[ADDRESS] * 2)
+        self.steps = function("steps", NUMBER, *[ADDRESS] * 4, NUMBER, *[ADDRESS] * 3)
         self.mark = function("mark", None, ADDRESS, NUMBER, NUMBER, ADDRESS)
         self.components = function("components", NUMBER, NUMBER, *[ADDRESS] * 9)
         self.summary = function("summary", None, NUMBER, *[ADDRESS] * 4, NUMBER, *[ADDRESS] * 3)

@@ -1,4 +1,4 @@
-"""The graph of the states that were found, as LLVM functions: the steps that are no fault, state after state, in two
+"""The graph of the states that were found, as LLVM functions: their steps, state after state, in two
 arrays; its strongly connected components (Tarjan 1972, without recursion), and what can be said of them.
 
 Numbers of states are 32 bits wide here, actions 16.
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from eoscheck.checker.native.context import get
 from eoscheck.checker.native.ir import Function, Value
-from eoscheck.checker.native.kernel import COMMAND, FAULT, record_words
+from eoscheck.checker.native.kernel import COMMAND, record_words
 from eoscheck.checker.native.packing import Packing
 
 
@@ -34,10 +34,12 @@ def _mark(packing: Packing) -> Function:
 
 def _steps(packing: Packing) -> Function:
     """The steps from the states that are marked: their targets, their actions, and by state where its steps begin.
-    Without room for them (`targets` is null) only how many there are."""
+    Without room for them (`targets` is null) only how many there are. `omit`: the bit of tags that leaves a step out.
+    A target that was not found is -1."""
     f = Function(
         "steps", "i64",
-        context="ptr", tally="ptr", marked="ptr", action_of="ptr", starts="ptr", targets="ptr", actions="ptr",
+        context="ptr", tally="ptr", marked="ptr", action_of="ptr", omit="i64", starts="ptr", targets="ptr",
+        actions="ptr",
     )  # fmt: skip
     context, starts, targets = f.args["context"], f.args["starts"], f.args["targets"]
     scratch, size = get(context, "records", "ptr"), record_words(packing)
@@ -53,7 +55,7 @@ def _steps(packing: Packing) -> Function:
                 record = at.get()
                 at.set(record.at(size, "i64"))
                 tag = record.load("i64", packing.words + 1)
-                with f.when((tag & FAULT) == 0):
+                with f.when((tag & f.args["omit"]) == 0):
                     with f.when(targets.number() != 0):
                         found = f.call("find", "i64", context, record) - 1
                         targets.store(found.to("i32"), total.get())

@@ -41,6 +41,7 @@ class Options:
     resume       go on with the search that is kept there
     over         a search that is kept there, and is not reduced, may be replaced by one that is
     reduce       let a long search be reduced, where that is sound (`reducing`)
+    everything   go on where every property is violated already
     """
 
     threads: int | None = None
@@ -50,6 +51,7 @@ class Options:
     resume: bool = False
     over: bool = False
     reduce: bool = True
+    everything: bool = False
 
 
 class Search:
@@ -177,6 +179,8 @@ class Search:
 
     def _decided(self) -> bool:
         hits = self.found.hits.keys()
+        if self.options.everything:
+            return False
         return self.watch.decided(self.found) or (bool(self.until) and self.until <= hits)
 
     def _level(self) -> str | None:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from eoscheck.checker.components import Staying, first_level
 from eoscheck.checker.native.context import Tally
 from eoscheck.checker.native.engine import NUMBER, Native
+from eoscheck.checker.native.kernel import FAULT
 from eoscheck.checker.native.memory import Room
 from eoscheck.checker.native.packing import WORD
 from eoscheck.checker.native.space import Space
 from eoscheck.checker.native.table import Slot
 from eoscheck.checker.search import Field, Watch
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Those from state n are `starts[n]`.. below `starts[n + 1]`, by number of target and action. A target
+    that was not found has a number that no state has. They lie in `room`."""
+
+    starts: ctypes.Array[ctypes.c_uint64]
+    targets: ctypes.Array[ctypes.c_uint32]
+    actions: ctypes.Array[ctypes.c_uint16]
+    room: _Steps
 
 
 class Visited:
@@ -98,6 +111,20 @@ class Visited:
         """Give the memory back. Nothing can be asked afterwards."""
         self.space.close()
 
+    def steps(self) -> Steps:
+        """All steps from the states that were found. Raises MemoryError."""
+        count = self.space.context.states
+        marked = Room(count)
+        ctypes.memset(marked.address, 1, count)
+        found = _Steps(self, marked.address, 0)
+        marked.close()
+        return Steps(
+            (NUMBER * (count + 1)).from_address(found.starts.address),
+            (ctypes.c_uint32 * found.count).from_address(found.targets.address),
+            (ctypes.c_uint16 * found.count).from_address(found.actions.address),
+            found,
+        )
+
     # -- liveness
 
     def staying(self, prop: int) -> Staying:
@@ -165,15 +192,17 @@ def _fair(visited: Visited, steps: _Steps, component: int, parts: int) -> bytear
 
 
 class _Steps:
-    """The steps from marked states that are no fault. Raises MemoryError."""
+    """The steps from marked states, but for those with the tag `omit`. Raises MemoryError."""
 
-    def __init__(self, visited: Visited, marked: int) -> None:
+    def __init__(self, visited: Visited, marked: int, omit: int = FAULT) -> None:
         space, engine = visited.space, visited.engine
         count, functions, tally = space.context.states, space.functions, Tally(len(engine.action_of))
         actions = (ctypes.c_uint16 * len(engine.action_of))(*engine.action_of)
         space.afford(8 * count)
         self.starts = Room(8 * (count + 1))
-        given = (space.context.address, tally.address, marked, ctypes.addressof(actions), self.starts.address)
+        given = (
+            space.context.address, tally.address, marked, ctypes.addressof(actions), omit, self.starts.address,
+        )  # fmt: skip
         self.count = functions.steps(*given, None, None)
         space.afford(6 * self.count)
         self.targets, self.actions = Room(4 * self.count + 4), Room(2 * self.count + 2)
