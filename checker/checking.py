@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from eoscheck.checker.counterexample import Defect, Trace
 from eoscheck.checker.examine import examine, limits_of
 from eoscheck.checker.expectation import Difference, compare
+from eoscheck.checker.parallel import in_order
 from eoscheck.checker.prepare import prepare
 from eoscheck.checker.symbols import TraceError
 from eoscheck.checker.verdict import INTERRUPTED, Result, worst
@@ -59,30 +56,7 @@ def check_files(paths: Sequence[str], jobs: int) -> Iterator[Checked]:
 
     Ctrl-C passes through, after the answers that were there already.
     """
-    if jobs == 1 or len(paths) < 2:
-        yield from map(check_file, paths)
-        return
-    # Forked, since a fresh interpreter for each worker would import everything once more.
-    workers = ProcessPoolExecutor(min(jobs, len(paths)), multiprocessing.get_context("fork"), _deaf)
-    answers = deque(workers.submit(check_file, path) for path in paths)
-    try:
-        while answers:
-            checked = answers[0].result()
-            answers.popleft()
-            yield checked
-    except KeyboardInterrupt:
-        yield from (answer.result() for answer in answers if answer.done())
-        raise
-    finally:
-        for child in multiprocessing.active_children():
-            child.terminate()
-        workers.shutdown(cancel_futures=True)
-
-
-def _deaf() -> None:
-    """A worker leaves Ctrl-C to its parent, which ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return in_order(check_file, paths, jobs)
 
 
 def specs_in(paths: Sequence[str]) -> list[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from eoscheck.checker.counterexample import Subject
 from eoscheck.checker.userproperties import UserProperties
 from eoscheck.model.language import did_you_mean
+from eoscheck.model.spec import Spec
+from eoscheck.model.vary import Change
 
 
 class UnknownProperty(Exception):
@@ -18,26 +21,45 @@ class UnknownProperty(Exception):
 NONE = UserProperties()
 
 
-def prepare(path: str, mine: UserProperties = NONE, wanted: Sequence[str] = ()) -> Subject:
+def prepare(
+    path: str, mine: UserProperties = NONE, wanted: Sequence[str] = (), changes: Sequence[Change] = ()
+) -> Subject:
     """The pipeline of a spec.
 
     mine     properties of the user's own, to be checked as well
     wanted   full or bare names of the properties to keep; none: all
+    changes  what to take instead of what the file says
 
-    Raises SpecError, BadProperties, UnknownProperty.
+    Raises SpecError, BadChange, BadProperties, UnknownProperty.
     """
     from eoscheck.model.loader import load
+
+    with mine.blamed():
+        pipeline = built(load(path, mine.names, changes), mine, wanted)
+    mine.probe(pipeline.model)
+    select(pipeline, wanted)
+    return pipeline
+
+
+def built(spec: Spec, mine: UserProperties = NONE, wanted: Sequence[str] = ()) -> Subject:
+    """The pipeline of a spec that was loaded, with the properties `wanted` besides its own. Raises SpecError.
+
+    What a spec expects speaks of the settings in its file. Once they are changed, what it names is asked for where it
+    exists, and is no mistake where it does not.
+    """
     from eoscheck.model.pipeline import build
     from eoscheck.model.refused import Refused
     from eoscheck.model.source import SpecError
 
-    with mine.blamed():
-        try:
-            pipeline: Subject = build(load(path, mine.names), mine.functions, wanted)
-        except Refused as refusal:
-            raise SpecError(path, _line(path, refusal.word), str(refusal)) from None
-    mine.probe(pipeline.model)
-    select(pipeline, wanted)
+    named = (*spec.properties, *(name for name, _ in spec.expect))
+    plain = replace(spec, properties=(), expect=()) if spec.changes else spec
+    try:
+        pipeline: Subject = build(plain, mine.functions, (*named, *wanted) if spec.changes else wanted)
+    except Refused as refusal:
+        raise SpecError(spec.path, _line(spec.path, refusal.word), str(refusal)) from None
+    if spec.changes and spec.properties:
+        known = pipeline.model.properties
+        known[:] = [p for p in known if {*named, *wanted, *mine.names} & set(_called(p.name))]
     return pipeline
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 from eoscheck.checker.checking import Checked, check_files, specs_in
 from eoscheck.checker.files import write_atomically
+from eoscheck.checker.parallel import cores
 from eoscheck.checker.verdict import INTERRUPTED, worst
 from eoscheck.cli.options import screen, writable
 from eoscheck.cli.output import emit, emit_json
@@ -38,7 +38,7 @@ def command(
     if junit_file is not None:
         writable(Path(junit_file))
     started = time.monotonic()
-    done, interrupted = _check(specs, jobs or _cores(), style, as_json)
+    done, interrupted = _check(specs, jobs or cores(), style, as_json)
     if junit_file is not None:
         write_atomically(Path(junit_file), junit(done))
     if as_json:
@@ -46,13 +46,6 @@ def command(
     else:
         emit(summary_line(done, len(specs), time.monotonic() - started, style))
     return INTERRUPTED if interrupted else worst(c.code for c in done)
-
-
-def _cores() -> int:
-    """The processors that this process may use; where the system does not say (macOS), all that there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _check(specs: list[str], jobs: int, style: Style, as_json: bool) -> tuple[list[Checked], bool]:

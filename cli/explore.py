@@ -14,10 +14,11 @@ from eoscheck.checker.counterexample import Subject
 from eoscheck.checker.examine import Examination, examine, limits_of
 from eoscheck.checker.prepare import prepare
 from eoscheck.checker.userproperties import load_properties
-from eoscheck.cli.options import Command, finite, for_seconds, save, screen, subject, trace_folder
+from eoscheck.cli.options import Command, again, finite, for_seconds, save, screen, subject, trace_folder
 from eoscheck.cli.output import Progress, emit, emit_json
 from eoscheck.gen.screen import Style
 from eoscheck.gen.text import result_text
+from eoscheck.model.vary import Change
 
 if TYPE_CHECKING:
     from eoscheck.checker.native.search import Options
@@ -77,6 +78,7 @@ def command(
     spec: str,
     files: tuple[str, ...],
     wanted: tuple[str, ...],
+    changes: tuple[Change, ...],
     style: Style,
     as_json: bool,
     out: str | None,
@@ -97,7 +99,7 @@ def command(
     folder = trace_folder(spec, out)
     options = _options(engine, native, reduce=not no_reduction)
     mine = load_properties(files)
-    pipeline = prepare(spec, mine, wanted)
+    pipeline = prepare(spec, mine, wanted, changes)
     if packing:
         emit(_packing(pipeline))
         return 0
@@ -112,10 +114,10 @@ def command(
         found = examine(pipeline, bounds, engine, progress, options, certify=certify, explain=True)
     kept = native["checkpoint"] or native["resume"]
     if kept and found.result.stopped:
-        hint = f"kept in {kept}: eoscheck explore {shlex.quote(spec)} --resume {shlex.quote(kept)} goes on"
+        words = ["eoscheck", *again("explore", spec, changes, files), "--resume", kept]
+        hint = f"kept in {kept}: {shlex.join(words)} goes on"
         found = replace(found, result=replace(found.result, notes=(*found.result.notes, hint)))
-    again = ["explore", spec, *(word for file in files for word in ("--properties", file))]
-    return report(found, folder, again, style, as_json)
+    return report(found, folder, again("explore", spec, changes, files), style, as_json)
 
 
 def _options(engine: str, native: Mapping[str, Any], *, reduce: bool) -> Options | None:
@@ -152,15 +154,15 @@ def _packing(pipeline: Subject) -> str:
     return f"{pack(trace(pipeline.model))}\n"
 
 
-def report(found: Examination, folder: Any, again: list[str], style: Style, as_json: bool) -> int:
+def report(found: Examination, folder: Any, words: list[str], style: Style, as_json: bool) -> int:
     """Write the traces, print the result; gives the exit code.
 
-    again   the words of the command that reproduces it, after `eoscheck`
+    words   the words of the command that reproduces it, after `eoscheck`
     """
     result = found.result.with_traces(save(found.traces, folder))
     if as_json:
         emit_json(result.to_json())
     else:
-        commands = {name: shlex.join(["eoscheck", *again, "--property", name]) for name in found.traces}
+        commands = {name: shlex.join(["eoscheck", *words, "--property", name]) for name in found.traces}
         emit(result_text(result, found.traces, commands, style))
     return result.exit_code

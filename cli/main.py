@@ -23,6 +23,7 @@ from eoscheck.cli.output import silence
 
 COMMANDS = {
     "explore": "Walk every interleaving and every crash point of one pipeline.",
+    "matrix": "Compute the table of guarantees: every combination of settings.",
     "check": "Explore many specs and compare each with what it expects.",
     "prove": "Prove it for any number of steps, with Z3; or check such a proof.",
     "simulate": "Take seeded random walks through a pipeline too large to explore.",
@@ -140,8 +141,18 @@ def _by_kind(error: Exception) -> int:
     from eoscheck.checker.tracefile import BadTrace
     from eoscheck.checker.userproperties import BadProperties
     from eoscheck.model.source import SpecError
+    from eoscheck.model.vary import BadChange
 
-    known = SpecError, BadTrace, BadProperties, UnknownProperty, BadCheckpoint, BadProof, BadHistory
+    known = (
+        SpecError,
+        BadChange,
+        BadTrace,
+        BadProperties,
+        UnknownProperty,
+        BadCheckpoint,
+        BadProof,
+        BadHistory,
+    )
     if isinstance(error, known):
         return _complain(str(error), 2)
     if isinstance(error, OSError) and error.filename:

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from eoscheck.checker.examine import ENGINES
 from eoscheck.checker.files import write_atomically
 from eoscheck.gen.screen import style_for
 from eoscheck.model.language import did_you_mean
+from eoscheck.model.vary import Change, change
 
 if TYPE_CHECKING:
     from eoscheck.checker.audit.history import History
@@ -45,7 +46,7 @@ def screen(command: Command) -> Command:
 
 
 def subject(command: Command) -> Command:
-    """SPEC, --properties, --property, --engine, --out and --json."""
+    """SPEC, --set, --properties, --property, --engine, --out and --json; the command gets --set as `changes`."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help='Print one JSON object, "eoscheck-result/1".'),
         click.option("--out", metavar="DIR", help="Where traces go [default: .eoscheck/<name of the spec>]."),
@@ -56,10 +57,25 @@ def subject(command: Command) -> Command:
         click.option(
             "--properties", "files", multiple=True, metavar="FILE.py", help="Properties of your own."
         ),
+        click.option(
+            "--set",
+            "changes",
+            multiple=True,
+            callback=lambda context, parameter, given: tuple(map(change, given)),
+            metavar="KEY=VALUE",
+            help="Take this setting instead of what SPEC says (repeatable): acks=1, transactional.id=unset, "
+            "processors.enricher.instances=1.",
+        ),
         click.argument("spec"),
     ):
         command = option(command)
     return command
+
+
+def again(command: str, spec: str, changes: Sequence[Change], files: Sequence[str]) -> list[str]:
+    """The words of a command on the same spec, after `eoscheck`."""
+    told = [word for change in changes for word in ("--set", str(change))]
+    return [command, spec, *told, *(word for file in files for word in ("--properties", file))]
 
 
 def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:

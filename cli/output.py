@@ -108,7 +108,8 @@ class Progress:
         if self.quiet or (not self.in_place and now - self.written < EVERY):
             return False
         self.written = now
-        self._write(f"\r{line}\x1b[K" if self.in_place else f"{line}\n")
+        width = shutil.get_terminal_size().columns  # a line that is broken could not be written over
+        self._write(f"\r{line[: width - 1]}\x1b[K" if self.in_place else f"{line}\n")
         self.dirty = self.in_place
         return True
 

@@ -7,9 +7,10 @@ from eoscheck.checker.prepare import prepare
 from eoscheck.checker.simulate import Walks, simulate
 from eoscheck.checker.userproperties import load_properties
 from eoscheck.cli.explore import report
-from eoscheck.cli.options import screen, subject, trace_folder
+from eoscheck.cli.options import again, screen, subject, trace_folder
 from eoscheck.cli.output import Progress
 from eoscheck.gen.screen import Style
+from eoscheck.model.vary import Change
 
 
 @click.command("simulate", short_help="Take seeded random walks.")
@@ -26,6 +27,7 @@ def command(
     spec: str,
     files: tuple[str, ...],
     wanted: tuple[str, ...],
+    changes: tuple[Change, ...],
     style: Style,
     as_json: bool,
     out: str | None,
@@ -41,9 +43,9 @@ def command(
     """
     folder = trace_folder(spec, out)
     mine = load_properties(files)
-    pipeline = prepare(spec, mine, wanted)
+    pipeline = prepare(spec, mine, wanted, changes)
     with Progress(quiet=style.quiet) as progress, mine.blamed():
         found = simulate(pipeline, Walks(walks, depth, seed), engine, progress)
     numbers = ["--walks", str(walks), "--depth", str(depth), "--seed", str(seed)]
-    again = ["simulate", spec, *(word for file in files for word in ("--properties", file)), *numbers]
-    return report(found, folder, again, style, as_json)
+    words = [*again("simulate", spec, changes, files), *numbers]
+    return report(found, folder, words, style, as_json)

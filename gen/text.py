@@ -69,9 +69,12 @@ def trace_text(trace: Trace, style: Style) -> str:
     """The screen of one trace."""
     spec = str(trace.spec.get("path", ""))
     where = f"{trace.spec.get('title', '')}  ({spec})"
-    command = f"eoscheck explore {shlex.quote(spec)} --property {shlex.quote(trace.property)}"
+    changes = [str(change) for change in trace.spec.get("changes") or ()]
+    words = ["explore", spec, *(word for change in changes for word in ("--set", change))]
+    command = shlex.join(["eoscheck", *words, "--property", trace.property])
     ends = [("path", trace.path), ("reproduce", command)]
-    return paint([Text(printable(where), "bold"), Text(), *story(trace, ends, style)], style)
+    changed = [dim(f"  with {', '.join(changes)}")] if changes else []
+    return paint([Text(printable(where), "bold"), *changed, Text(), *story(trace, ends, style)], style)
 
 
 # --- the result

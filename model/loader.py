@@ -7,7 +7,7 @@ The steps, each of its own module: text to values with lines (`source`), values 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -41,6 +41,7 @@ from eoscheck.model.spec import (
     Switches,
     Topic,
 )
+from eoscheck.model.vary import Change, Overlay, applied
 
 if TYPE_CHECKING:
     from eoscheck.model.schema import ConsumerShape, FileShape, ProcessorShape, ReaderShape
@@ -48,12 +49,17 @@ if TYPE_CHECKING:
 __all__ = ["SpecError", "load", "loads"]
 
 
-def load(path: str | Path, extra_properties: Collection[str] = ()) -> Spec:
-    """The spec in a file, or SpecError. `extra_properties` are names that `expect:` may also use."""
-    return loads(decode(read_bytes(Path(path)), Path(path)), path, extra_properties)
+def load(path: str | Path, extra_properties: Collection[str] = (), changes: Sequence[Change] = ()) -> Spec:
+    """The spec in a file, or SpecError. `extra_properties` are names that `expect:` may also use.
+
+    changes   what to take instead of what the file says; raises BadChange where it cannot be applied
+    """
+    return loads(decode(read_bytes(Path(path)), Path(path)), path, extra_properties, changes)
 
 
-def loads(text: str, path: str | Path, extra_properties: Collection[str] = ()) -> Spec:
+def loads(
+    text: str, path: str | Path, extra_properties: Collection[str] = (), changes: Sequence[Change] = ()
+) -> Spec:
     """The spec in a text; `path` is what messages call it, and what files it names are relative to."""
     documents = parse_yaml(text, path)
     if not documents or documents[0].value is None:
@@ -67,9 +73,10 @@ def loads(text: str, path: str | Path, extra_properties: Collection[str] = ()) -
         )
     from eoscheck.model.schema import read_shape  # pydantic, only now
 
-    reading = _Reading(Path(path), root, read_shape(root, path))
+    root, overlay = applied(root, changes, path)
+    reading = _Reading(Path(path), root, read_shape(root, path), overlay)
     try:
-        return reading.spec(text, extra_properties)
+        return replace(reading.spec(text, extra_properties), changes=tuple(map(str, changes)))
     except Problem as problem:
         raise SpecError(path, root.line_of(problem.at), str(problem)) from None
 
@@ -77,8 +84,8 @@ def loads(text: str, path: str | Path, extra_properties: Collection[str] = ()) -
 class _Reading:
     """One file being turned into a Spec: what was written, and the notes taken on the way."""
 
-    def __init__(self, path: Path, root: Node, shape: FileShape) -> None:
-        self.path, self.root, self.shape = path, root, shape
+    def __init__(self, path: Path, root: Node, shape: FileShape, overlay: Overlay) -> None:
+        self.path, self.root, self.shape, self.overlay = path, root, shape, overlay
         self.notes: list[str] = []
         self.version: tuple[int, ...] = ()
 
@@ -300,13 +307,23 @@ class _Reading:
         if node is None or node.value is None:
             return ConfigFile(self.path, Settings({}), {})
         if isinstance(node.value, str):
-            return self._file(node.value, place, role)
+            return self._overlaid(self._file(node.value, place, role), place)
         if not isinstance(node.value, dict):
             raise Problem(
                 place, f"{dotted(place)}: expected settings or the name of a file, not {show(node.value)}"
             )
         values = {str(key): self._setting((*place, key), child) for key, child in node.children.items()}
         return ConfigFile(self.path, Settings(values), {str(key): n.line for key, n in node.children.items()})
+
+    def _overlaid(self, file: ConfigFile, place: Place) -> ConfigFile:
+        """Settings of a file, some of them changed from outside."""
+        values, lines = dict(file.settings.values), dict(file.lines)
+        for key, node in self.overlay.get(place, {}).items():
+            values.pop(key, None)
+            lines.pop(key, None)
+            if node is not None:
+                values[key] = self._setting((*place, key), node)
+        return replace(file, settings=replace(file.settings, values=values), lines=lines)
 
     def _setting(self, place: Place, node: Node) -> str | None:
         """The text of a setting. A list (bootstrap.servers) is what Kafka takes it for: words and commas."""

@@ -178,6 +178,12 @@ _SHAPES: dict[str, type[Shape]] = {
 }
 
 
+def keys_of(section: str = "") -> list[str]:
+    """The keys of an entry of a section (of `kafka` and `bounds`: of the section itself), or all sections."""
+    model = _SHAPES[section] if section else FileShape
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
 def read_shape(root: Node, path: str | Path) -> FileShape:
     """The file in its shape, or a SpecError for the first line that does not fit."""
     try:
@@ -203,8 +209,7 @@ def _explain(error: ErrorDetails) -> str:
 
 def _unknown_key(place: Place) -> str:
     section, key = place[0], str(place[-1])
-    model = FileShape if len(place) == 1 else _SHAPES[str(section)]
-    known = [field.alias or name for name, field in model.model_fields.items()]
+    known = keys_of("" if len(place) == 1 else str(section))
     if section == "consumers" and key in ("to", "producer"):
         return f"{dotted(place[:-1])}: '{key}' has no place in a consumer; processors write topics"
     inside = f"{dotted(place[:-1])}: " if len(place) > 1 else ""

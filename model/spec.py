@@ -247,6 +247,7 @@ class Spec:
 
     expect: property name (bare, or with `@sink`) to "holds" or "violated". A bare name covers all its sinks:
     it holds if all hold and is violated if any is.
+    changes: what differs from the file, as `--set` takes it: ("acks=1",).
     """
 
     path: str
@@ -264,6 +265,7 @@ class Spec:
     properties: tuple[str, ...] = ()
     expect: tuple[tuple[str, Literal["holds", "violated"]], ...] = ()
     notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = field(default=(), compare=False)
 
     def topic(self, name: str) -> Topic:
         return next(t for t in self.topics if t.name == name)

@@ -121,22 +121,26 @@ def spec(path: str = "tiny.yaml", **changes: Any) -> Spec:
 
 def build(spec: Spec, user_properties: Any = (), wanted: Any = ()) -> Pipeline:
     sender = Sender(spec.topics[0].records)
-    wanted = [p for p in properties(sender) if p.name in spec.properties]
+    wanted = [p for p in properties(sender) if p.name in (*spec.properties, *wanted)]
     model = Model([sender], wanted, {f.name: f.budget for f in spec.faults})
     pipeline = Pipeline(spec, model)
     model.properties += [p.__property__(pipeline) for p in user_properties]
     return pipeline
 
 
-def load(path: str, extra_properties: Any = ()) -> Spec:
-    """A spec from lines of `key: value`; a line that is none is an error, as a loader would say it."""
+def load(path: str, extra_properties: Any = (), changes: Any = ()) -> Spec:
+    """A spec from lines of `key: value`; a line that is none is an error, as a loader would say it.
+
+    A change is one more line, and may say what a line before it has said.
+    """
     if not Path(path).is_file():
         raise SpecError(path, 1, "no such file")
     found: dict[str, Any] = {
         "notes": ("x: ignored, since it does not matter to delivery here: y", "acks=1 is odd")
     }
     expect = []
-    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
+    lines = [*Path(path).read_text().splitlines(), *(f"{c.key}: {c.said}" for c in changes)]
+    for number, line in enumerate(lines, 1):
         key, colon, value = (part.strip() for part in line.partition(":"))
         if not colon:
             raise SpecError(path, number, f"unknown key {line!r}; did you mean 'lost'?")
@@ -148,7 +152,7 @@ def load(path: str, extra_properties: Any = ()) -> Spec:
             found["bounds"] = Bounds(states=int(value))
         else:
             expect.append((key, value))
-    return spec(path, expect=tuple(expect), **found)
+    return spec(path, expect=tuple(expect), changes=tuple(map(str, changes)), **found)
 
 
 def install() -> None:
