@@ -58,7 +58,7 @@ def _row(diagram: Diagram, event: Event, arrow: Arrow | None) -> str:
         _draw(cells, place[arrow.start], place[arrow.end], arrow.how)
     else:
         cells[place[event.lane]] = "●"
-    if event.struck is not None:
+    if event.struck is not None and (arrow is None or arrow.how != "lost"):
         cells[place[event.struck]] = "✗"
     return "".join(cells)
 

@@ -153,7 +153,10 @@ def _remarks(result: Result, style: Style) -> RenderableType:
         rows += [("certified", said) for said in result.checked_by_z3.certified]
     if result.never_fired and result.stopped == "decided" and not style.verbose:
         rows.append(
-            ("not fired", f"{len(result.never_fired)} actions before the search ended (-v lists them)")
+            (
+                "not fired",
+                f"{_number(len(result.never_fired), 'action')} before the search ended (-v lists them)",
+            )
         )
     elif result.never_fired:
         rows.append(("never fired" if result.complete else "not fired", _by_component(result.never_fired)))

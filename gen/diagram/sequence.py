@@ -13,6 +13,7 @@ from eoscheck.checker.counterexample import Step, Trace
 from eoscheck.gen.diagram.arrows import Arrow, arrows, struck
 from eoscheck.gen.diagram.cast import KINDS, ORDER, Cast, cast
 from eoscheck.gen.diagram.notes import Cell, Log, Note, Observation, changes, clean, short, watched
+from eoscheck.gen.prose import summary
 from eoscheck.gen.story import claim
 
 NOWHERE = "environment"
@@ -97,7 +98,7 @@ def sequence(
         initial=tuple(_initial(trace, lanes, who)),
         events=events,
         lasso=_lasso(trace),
-        witness=clean(str(trace.witness.get("sentence", ""))),
+        witness=clean(summary(trace)),
         met=trace.kind == "sometimes",
     )
 

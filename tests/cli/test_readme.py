@@ -42,6 +42,23 @@ def test_the_sample_of_the_readme_is_real() -> None:
     assert shown_spec.strip() == "\n".join(x for x in spec.splitlines() if not x.startswith("#")).strip()
 
 
+ACCIDENTS = (ROOT / "docs/accidents.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", re.findall(r"^\$ eoscheck (explore .*)$", ACCIDENTS, re.MULTILINE))
+def test_the_accidents_are_real(command: str, tmp_path: Path) -> None:
+    """What is printed, what is drawn, and that the pipeline which is shown is the one that was explored."""
+    assert told(ACCIDENTS.split(f"$ eoscheck {command}\n")[1].split("```")[0]) == told(printed(command))
+    spec = command.split()[1]
+    inside = [x for x in (ROOT / spec).read_text("utf-8").splitlines() if not x.startswith("#")]
+    assert "\n".join(inside).strip() in ACCIDENTS
+    show, name = re.findall(
+        rf"^`eoscheck (show \.eoscheck/{Path(spec).stem}/\S+ -o) (\S+\.svg)`", ACCIDENTS, re.M
+    )[0]
+    printed(f"{show} {tmp_path / name}")
+    assert (tmp_path / name).read_text("utf-8") == (ROOT / "docs/accidents" / name).read_text("utf-8")
+
+
 def test_the_sample_of_the_page_on_proofs_is_real() -> None:
     """How many lemmas there are, and questions, is a matter of the version of Z3."""
     command = "prove specs/delivery/producer-idempotent.yaml"
