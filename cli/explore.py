@@ -12,9 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 from eoscheck.checker.counterexample import Subject
 from eoscheck.checker.examine import Examination, examine, limits_of
+from eoscheck.checker.files import write_atomically
 from eoscheck.checker.prepare import prepare
 from eoscheck.checker.userproperties import load_properties
-from eoscheck.cli.options import Command, again, finite, for_seconds, save, screen, subject, trace_folder
+from eoscheck.cli.options import (
+    Command,
+    again,
+    finite,
+    for_seconds,
+    html_file,
+    save,
+    screen,
+    subject,
+    trace_folder,
+)
 from eoscheck.cli.output import Progress, emit, emit_json
 from eoscheck.gen.screen import Style
 from eoscheck.gen.text import result_text
@@ -73,6 +84,7 @@ def native_options(command: Command) -> Command:
     help="Have Z3 check everything it can, whatever that costs: also that no step leads out of the states that were "
     "explored, and the model itself.",
 )
+@html_file
 @screen
 def command(
     spec: str,
@@ -85,6 +97,7 @@ def command(
     engine: str,
     no_reduction: bool,
     certify: bool,
+    html: Path | None,
     packing: bool,
     native: Mapping[str, Any],
     **limits: Any,
@@ -117,7 +130,7 @@ def command(
         words = ["eoscheck", *again("explore", spec, changes, files), "--resume", kept]
         hint = f"kept in {kept}: {shlex.join(words)} goes on"
         found = replace(found, result=replace(found.result, notes=(*found.result.notes, hint)))
-    return report(found, folder, again("explore", spec, changes, files), style, as_json)
+    return report(found, folder, again("explore", spec, changes, files), style, as_json, html)
 
 
 def _options(engine: str, native: Mapping[str, Any], *, reduce: bool) -> Options | None:
@@ -154,12 +167,19 @@ def _packing(pipeline: Subject) -> str:
     return f"{pack(trace(pipeline.model))}\n"
 
 
-def report(found: Examination, folder: Any, words: list[str], style: Style, as_json: bool) -> int:
-    """Write the traces, print the result; gives the exit code.
+def report(
+    found: Examination, folder: Any, words: list[str], style: Style, as_json: bool, html: Path | None = None
+) -> int:
+    """Write the traces, and the page if there is to be one, print the result; gives the exit code.
 
     words   the words of the command that reproduces it, after `eoscheck`
     """
     result = found.result.with_traces(save(found.traces, folder))
+    if html:
+        from eoscheck.gen.page.page import report_page
+
+        write_atomically(html, report_page(result, found.traces))
+        click.echo(f"wrote {html}", err=True)
     if as_json:
         emit_json(result.to_json())
     else:

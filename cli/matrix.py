@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.matrix import Grid, Matrix, Row, explored, grid
 from eoscheck.checker.parallel import cores
 from eoscheck.cli.options import for_seconds, form_of, screen, trace_folder, writable
@@ -72,7 +74,7 @@ def command(
     started = time.monotonic()
     with Progress(quiet=style.quiet) as progress:
         try:
-            _collect(whole, rows, folder, progress, jobs=jobs or cores(), **limits)
+            _collect(whole, rows, folder, progress, _page(form), jobs=jobs or cores(), **limits)
         except KeyboardInterrupt:
             click.echo("eoscheck: interrupted", err=True)
     title = next(iter(whole.specs.values())).title
@@ -85,12 +87,28 @@ def command(
     return matrix.exit_code
 
 
-def _collect(whole: Grid, rows: list[Row], folder: Path, progress: Progress, **how: Any) -> None:
+def _collect(
+    whole: Grid,
+    rows: list[Row],
+    folder: Path,
+    progress: Progress,
+    rendered: Callable[[Trace], str] | None,
+    **how: Any,
+) -> None:
     known: dict[int, Row] = {}
     for row in explored(whole, **how):
-        rows.append(kept(row, folder, known))
+        rows.append(kept(row, folder, known, rendered))
         settings = "  ".join(f"{key}={value}" for key, value in row.settings.items())
         progress.say(f"{len(rows)}/{len(whole.rows)}  {settings}")
+
+
+def _page(form: str | None) -> Callable[[Trace], str] | None:
+    """What makes the page of a counterexample that a cell is linked to, if the table is one as well."""
+    if form != "html":
+        return None
+    from eoscheck.gen.page.page import trace_page
+
+    return trace_page
 
 
 def _style(style: Style, output: str | None) -> Style:

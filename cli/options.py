@@ -94,6 +94,21 @@ for_seconds = click.option(
 )
 
 
+html_file = click.option(
+    "--html",
+    metavar="FILE",
+    callback=lambda context, parameter, value: _open_file(value),
+    help="Also write it to FILE as one page, with a stepper for each counterexample.",
+)
+
+
+def _open_file(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    writable(Path(name))
+    return Path(name)
+
+
 def writable(file: Path) -> None:
     """Raises UsageError where no such file can be written, before a long search and not after it."""
     nearest = _nearest(file.parent)

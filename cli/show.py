@@ -1,4 +1,4 @@
-"""`eoscheck show TRACE`: one trace, in the terminal, step by step, as JSON, or as a sequence diagram."""
+"""`eoscheck show TRACE`: one trace, in the terminal, step by step, as JSON, as a sequence diagram, or as a page."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from eoscheck.gen.text import trace_text
 
 SUFFIXES = {
     "txt": "text",
+    "html": "html",
     "json": "json",
     "mmd": "mermaid",
     "puml": "plantuml",
@@ -28,7 +29,7 @@ SUFFIXES = {
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", *FORMS]),
+    type=click.Choice(["text", "json", *FORMS, "html"]),
     help="[default: what the name of FILE says, else text]",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write it there instead of to the terminal.")
@@ -62,4 +63,8 @@ def command(trace: str, form: str | None, output: str | None, stepping: bool, st
 def _shown(trace: Trace, form: str, style: Style) -> str | bytes:
     if form in FORMS:
         return drawn(trace, form)
+    if form == "html":
+        from eoscheck.gen.page.page import trace_page
+
+        return trace_page(trace)
     return trace.to_json() if form == "json" else trace_text(trace, style)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from eoscheck.checker.prepare import prepare
 from eoscheck.checker.simulate import Walks, simulate
 from eoscheck.checker.userproperties import load_properties
 from eoscheck.cli.explore import report
-from eoscheck.cli.options import again, screen, subject, trace_folder
+from eoscheck.cli.options import again, html_file, screen, subject, trace_folder
 from eoscheck.cli.output import Progress
 from eoscheck.gen.screen import Style
 from eoscheck.model.vary import Change
@@ -22,6 +24,7 @@ from eoscheck.model.vary import Change
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same walks."
 )
+@html_file
 @screen
 def command(
     spec: str,
@@ -35,6 +38,7 @@ def command(
     walks: int,
     depth: int,
     seed: int,
+    html: Path | None,
 ) -> int:
     """Take random walks through SPEC.
 
@@ -48,4 +52,4 @@ def command(
         found = simulate(pipeline, Walks(walks, depth, seed), engine, progress)
     numbers = ["--walks", str(walks), "--depth", str(depth), "--seed", str(seed)]
     words = [*again("simulate", spec, changes, files), *numbers]
-    return report(found, folder, words, style, as_json)
+    return report(found, folder, words, style, as_json, html)

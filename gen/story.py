@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,18 @@ def claim(trace: Trace) -> RenderableType:
     said = f": {' '.join(trace.says.split())}" if trace.says else ""
     verb, color = ("reached", "bold green") if trace.kind == "sometimes" else ("violated", "bold red")
     return Text.assemble((printable(trace.property), color), printable(f" is {verb} {when}{said}"))
+
+
+def changes_of(trace: Trace) -> list[str]:
+    """The settings that were changed before it was found, as KEY=VALUE."""
+    return [str(change) for change in trace.spec.get("changes") or ()]
+
+
+def finds_again(trace: Trace) -> str:
+    """The command that finds a trace again."""
+    words = ["explore", str(trace.spec.get("path", ""))]
+    words += [word for change in changes_of(trace) for word in ("--set", change)]
+    return shlex.join(["eoscheck", *words, "--property", trace.property])
 
 
 def unbroken(label: str, text: str) -> RenderableType:

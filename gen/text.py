@@ -4,7 +4,6 @@ was not, and the counterexamples."""
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.verdict import Cut, Opinion, PropertyVerdict, Result
 from eoscheck.gen.screen import Style, dim, glued, paint, printable, table
-from eoscheck.gen.story import claim, labelled
+from eoscheck.gen.story import changes_of, claim, finds_again, labelled
 from eoscheck.gen.telling import ending, story
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -69,10 +68,8 @@ def trace_text(trace: Trace, style: Style) -> str:
     """The screen of one trace."""
     spec = str(trace.spec.get("path", ""))
     where = f"{trace.spec.get('title', '')}  ({spec})"
-    changes = [str(change) for change in trace.spec.get("changes") or ()]
-    words = ["explore", spec, *(word for change in changes for word in ("--set", change))]
-    command = shlex.join(["eoscheck", *words, "--property", trace.property])
-    ends = [("path", trace.path), ("reproduce", command)]
+    changes = changes_of(trace)
+    ends = [("path", trace.path), ("reproduce", finds_again(trace))]
     changed = [dim(f"  with {', '.join(changes)}")] if changes else []
     return paint([Text(printable(where), "bold"), *changed, Text(), *story(trace, ends, style)], style)
 
@@ -81,16 +78,20 @@ def trace_text(trace: Trace, style: Style) -> str:
 
 
 def _head(result: Result) -> list[RenderableType]:
+    where = Text.assemble(f"  {printable(result.spec)}   ", search_state(result))
+    return [Text(printable(result.title), "bold"), where]
+
+
+def search_state(result: Result) -> tuple[str, str]:
+    """Whether a search saw everything, in words, and their colour."""
     if result.method == "simulation":
         ended = ", interrupted" if result.interrupted else ""
-        state = (f"simulation{ended}, nothing is proven", "yellow")
-    elif result.complete:
-        state = ("search complete", "green")
-    elif result.stopped == "decided":
-        state = ("search ended, every property being violated", "bold red")
-    else:
-        state = ("SEARCH NOT COMPLETE", "bold yellow")
-    return [Text(printable(result.title), "bold"), Text.assemble(f"  {printable(result.spec)}   ", state)]
+        return f"simulation{ended}, nothing is proven", "yellow"
+    if result.complete:
+        return "search complete", "green"
+    if result.stopped == "decided":
+        return "search ended, every property being violated", "bold red"
+    return "SEARCH NOT COMPLETE", "bold yellow"
 
 
 def bounds_line(bounds: Mapping[str, Any]) -> RenderableType:
@@ -121,23 +122,25 @@ def _figures(result: Result) -> RenderableType:
         f"at rest {result.at_rest:,}{'' if whole else ' times'}",
         f"{result.seconds:.2f} s",
         f"{result.transitions / result.seconds:,.0f}/s" if result.seconds >= 0.1 else "",
-        _stored(result) if whole else "",
+        stored(result) if whole else "",
         f"{result.reduction} reduced" if result.reduction else "",
     ]
     return Padding(Text("   ".join(glued(f) for f in figures if f)), (0, 0, 0, 2))
 
 
-def _stored(result: Result) -> str:
+def stored(result: Result) -> str:
+    """What was kept of the states that were visited."""
     if result.missed is None:
         return "full states stored"
     return f"fingerprints stored: a state was missed with probability {result.missed:.1e}"
 
 
 def _rows(result: Result) -> RenderableType:
-    return table((MARKS[row.verdict], row.name, dim(_detail(row))) for row in result.properties)
+    return table((MARKS[row.verdict], row.name, dim(detail(row))) for row in result.properties)
 
 
-def _detail(row: PropertyVerdict) -> str:
+def detail(row: PropertyVerdict) -> str:
+    """What there is to say of a row beside its verdict."""
     if row.reason:
         return row.reason
     if row.verdict == "violated" or row.witness:
@@ -147,9 +150,11 @@ def _detail(row: PropertyVerdict) -> str:
 
 
 def _remarks(result: Result, style: Style) -> RenderableType:
-    rows: list[tuple[str, str]] = [("checked", _checked(result))]
+    rows: list[tuple[str, str]] = [("checked", "   ".join(map(glued, checked(result))))]
     if result.checked_by_z3 is not None and result.properties:
-        rows.append(("checked by Z3", _by_z3(result.checked_by_z3, result)))
+        parts = by_z3(result.checked_by_z3, result)
+        said = (part if part.startswith("-") else glued(part) for part in parts)
+        rows.append(("checked by Z3", "   ".join(said)))
         rows += [("certified", said) for said in result.checked_by_z3.certified]
     if result.never_fired and result.stopped == "decided" and not style.verbose:
         rows.append(
@@ -177,24 +182,33 @@ def _by_component(names: Iterable[str]) -> str:
     """Names of actions, each component said once: "p1: send(), hear(); p2: send()"."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        parts = re.fullmatch(r"(.*)\.(\w+\(.*\))", name)
-        owner, action = parts.groups() if parts else ("", name)
+        owner, action = owner_and_action(name)
         groups.setdefault(owner, []).append(glued(action))
     return "; ".join(f"{owner}: {', '.join(actions)}" for owner, actions in groups.items())
 
 
-def _checked(result: Result) -> str:
-    """The line with a + for what was checked and a - for what was not."""
+def owner_and_action(name: str) -> tuple[str, str]:
+    """The component whose action this is, and the rest of its name.
+
+    >>> owner_and_action("txn:p1.end_transaction(p1:wire, ABORT)")
+    ('txn:p1', 'end_transaction(p1:wire, ABORT)')
+    """
+    parts = re.fullmatch(r"(.*)\.(\w+\(.*\))", name)
+    return (parts[1], parts[2]) if parts else ("", name)
+
+
+def checked(result: Result) -> list[str]:
+    """Kinds of property, with a + for what was checked and a - for what was not."""
     counts = {kind: sum(p.kind == kind for p in result.properties) for kind in KINDS}
     parts = [f"+ {word} {counts[kind]}" for kind, word in KINDS.items() if kind in result.checked]
     parts += [f"- {KINDS[kind]} ({why})" for kind, why in result.unchecked.items()]
     parts += [
         f"- {word} (none asked)" for kind, word in KINDS.items() if not counts[kind] and kind != "possible"
     ]
-    return "   ".join(map(glued, parts))
+    return parts
 
 
-def _by_z3(opinion: Opinion, result: Result) -> str:
+def by_z3(opinion: Opinion, result: Result) -> list[str]:
     """The same of what Z3 has confirmed."""
     kinds = {row.name: row.kind for row in result.properties}
     parts = []
@@ -209,7 +223,7 @@ def _by_z3(opinion: Opinion, result: Result) -> str:
     for name, why in opinion.unchecked.items():
         reasons.setdefault(why, []).append(name)
     parts += [f"- {', '.join(names)} ({why})" for why, names in reasons.items()]
-    return "   ".join(part if part.startswith("-") else glued(part) for part in parts)
+    return parts
 
 
 def _number(number: int, noun: str) -> str:

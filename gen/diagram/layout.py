@@ -18,7 +18,8 @@ MARGIN = 24.0
 NUMBER = 34.0
 SENTENCE = 320.0
 LEFT = MARGIN + NUMBER + 12 + SENTENCE + 24
-"""Where the lanes begin."""
+BARE = MARGIN + NUMBER + 12
+"""Where the lanes begin, with sentences beside them and without."""
 GAP = 34.0
 """Between what stands on two neighbouring lanes."""
 
@@ -61,12 +62,14 @@ class Row:
 class Layout:
     """x by lane, and y of everything else.
 
+    left    x where the lanes begin
     heads   y of each row of heads;  start  y of the notes of the beginning
     frame   top and height of what surrounds the lasso
     """
 
     width: float
     height: float
+    left: float
     title: list[str]
     x: dict[str, float]
     boxes: dict[str, Head]
@@ -78,26 +81,33 @@ class Layout:
     legend: float
 
 
-def layout(diagram: Diagram, legend: Callable[[Diagram, float], float]) -> Layout:
-    """Place a diagram. `legend`: how high its legend is in a picture of some width (0: there is none)."""
+def layout(diagram: Diagram, legend: Callable[[Diagram, float], float], *, bare: bool = False) -> Layout:
+    """Place a diagram, `bare` without heading and sentences.
+
+    legend   how high its legend is in a picture of some width (0: there is none)
+    """
+    left = BARE if bare else LEFT
     boxes = {lane.name: _head(lane.name, lane.role) for lane in diagram.lanes}
-    x, right = _columns(diagram, boxes)
-    wide = max(right + MARGIN, LEFT + 320)
-    title = wrap(diagram.title, wide - 2 * MARGIN, TITLE, bold=True)
-    way = _Descent(diagram, boxes, MARGIN + len(title) * 26 + (22 if diagram.subject else 4))
+    x, right = _columns(diagram, boxes, left)
+    wide = max(right + MARGIN, left + 320)
+    title = [] if bare else wrap(diagram.title, wide - 2 * MARGIN, TITLE, bold=True)
+    below_title = MARGIN + len(title) * 26 + (22 if diagram.subject else 4)
+    way = _Descent(diagram, boxes, 8.0 if bare else below_title, bare)
     why = wrap(diagram.witness, wide - 2 * MARGIN - 130, TEXT + 1, bold=True)
     end = way.y + 18 + len(why) * 20 + 20
     below = legend(diagram, wide)
     high = end + (below + 18 if below else 0) + MARGIN - 6
     witness = (way.y + 18, why)
-    return Layout(wide, high, title, x, boxes, way.heads, way.start, way.rows, way.frame, witness, end + 18)
+    return Layout(
+        wide, high, left, title, x, boxes, way.heads, way.start, way.rows, way.frame, witness, end + 18
+    )
 
 
 class _Descent:
     """Goes down the page and puts one thing below the other; y is how far it has come."""
 
-    def __init__(self, diagram: Diagram, boxes: dict[str, Head], y: float) -> None:
-        self.diagram, self.y = diagram, y
+    def __init__(self, diagram: Diagram, boxes: dict[str, Head], y: float, bare: bool) -> None:
+        self.diagram, self.y, self.bare = diagram, y, bare
         self.tallest = max((box.height for box in boxes.values()), default=0.0)
         self.heads: list[float] = []
         self.rows: list[Row] = []
@@ -124,7 +134,7 @@ class _Descent:
         if first == i + 1 <= last:
             self.frame = (self.y + 4, 0)
             self.y += 34
-        self.rows.append(_row(event, self.y))
+        self.rows.append(_row(event, self.y, self.bare))
         self.y += self.rows[-1].height
         if first <= i + 1 == last and self.frame is not None:
             self.frame = (self.frame[0], self.y + 6 - self.frame[0])
@@ -137,7 +147,7 @@ def _head(name: str, role: str) -> Head:
     return Head(lines, max(widest, width(role, SMALL), 64) + 20)
 
 
-def _columns(diagram: Diagram, boxes: dict[str, Head]) -> tuple[dict[str, float], float]:
+def _columns(diagram: Diagram, boxes: dict[str, Head], left: float) -> tuple[dict[str, float], float]:
     """The middle of each lane, and where the last one ends."""
     half = {name: box.width / 2 for name, box in boxes.items()}
     for note in _notes(diagram):
@@ -148,7 +158,7 @@ def _columns(diagram: Diagram, boxes: dict[str, Head]) -> tuple[dict[str, float]
         missing = width(label, LABEL) + 34 - sum(gaps[low:high])
         if missing > 0:
             gaps = [gap + missing / (high - low) if low <= i < high else gap for i, gap in enumerate(gaps)]
-    x = LEFT + (half[names[0]] if names else 0)
+    x = left + (half[names[0]] if names else 0)
     places = {}
     for i, name in enumerate(names):
         places[name] = round(x, 1)
@@ -169,9 +179,9 @@ def _notes(diagram: Diagram) -> Iterator[Note]:
         yield from event.notes
 
 
-def _row(event: Event, top: float) -> Row:
-    lines = wrap(event.sentence, SENTENCE, TEXT, bold=event.marked)
-    said = len(lines) + (1 if event.fault else 0)
+def _row(event: Event, top: float, bare: bool) -> Row:
+    lines = [] if bare else wrap(event.sentence, SENTENCE, TEXT, bold=event.marked)
+    said = 1 if bare else len(lines) + (1 if event.fault else 0)
     y = top + PADDING
     arrows = [y + ARROW * i + 20 for i in range(len(event.arrows))]
     notes = y + max(ARROW * len(arrows), 26.0) + 3

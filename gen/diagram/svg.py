@@ -13,7 +13,6 @@ from eoscheck.gen.diagram.arrows import Arrow
 from eoscheck.gen.diagram.elements import element, line, number, path, rect, text, title
 from eoscheck.gen.diagram.layout import (
     LABEL,
-    LEFT,
     LINE,
     MARGIN,
     NUMBER,
@@ -53,16 +52,17 @@ COLORS = {
 def svg(diagram: Diagram, *, embedded: bool = False, plain: bool = False, prefix: str = "") -> str:
     """The picture, a whole XML document.
 
-    embedded   for an HTML page: no background, and colours from the page's variables (`palette`)
+    embedded   for an HTML page, which has heading and sentences of its own: lanes and numbers only, no background, and
+               colours from the page's variables (`palette`)
     plain      light colours without CSS variables, for renderers that know none
     prefix     of all ids, where a page has several pictures
     """
-    spot = place.layout(diagram, legend_height)
+    spot = place.layout(diagram, legend_height, bare=embedded)
     inside = [
         title(diagram.title),
         element("style", style(embedded=embedded, plain=plain)),
         "" if embedded else rect(0, 0, spot.width, spot.height, "f-paper"),
-        *_heading(diagram, spot),
+        *([] if embedded else _heading(diagram, spot)),
         *(_lane(lane, spot) for lane in diagram.lanes),
         *_separators(spot),
         *_frame(diagram, spot),
@@ -159,7 +159,7 @@ def _step(row: Row, spot: Layout, prefix: str) -> str:
         "g",
         title(said),
         *_behind(row, spot),
-        *_sentence(row),
+        *_sentence(row, spot),
         *_deeds(row, spot),
         *stacked(event.notes, spot.x, row.notes),
         class_=" ".join(kinds),
@@ -175,17 +175,19 @@ def _behind(row: Row, spot: Layout) -> Iterator[str]:
     if role is None:
         return
     left, wide, high = MARGIN - 6, spot.width - 2 * MARGIN + 12, row.height - 2
-    yield rect(left, row.top + 1, LEFT - left - 14, high, f"f-{role}-band", radius=4)
+    yield rect(left, row.top + 1, spot.left - left - 14, high, f"f-{role}-band", radius=4)
     yield rect(left, row.top + 1, 4, high, f"f-{role}", radius=2)
     if row.event.marked:
         yield rect(left, row.top + 1, wide, high, "s-mark", radius=4, stroke_width=1.6)
 
 
-def _sentence(row: Row) -> Iterator[str]:
+def _sentence(row: Row, spot: Layout) -> Iterator[str]:
     event, y = row.event, row.top + PADDING + 14
     color = "fault" if event.fault else "soft"
     yield text(MARGIN + NUMBER, y, str(event.number), TEXT, color, anchor="end", bold=True)
     x = MARGIN + NUMBER + 12
+    if spot.left == place.BARE:
+        return
     if event.fault:
         yield _bolt(x + 5, y - 4.5, 0.8)
         fault = fitted(f"FAULT {event.fault}", place.SENTENCE - 16, TEXT, most=1, bold=True)[0]

@@ -115,7 +115,7 @@ def test_2_a_file_that_cannot_be_written_is_called_by_its_name(write: Write, wor
     run(["explore", write("a", "lost: 1")])
     (world / "folder").mkdir()
     assert run(["show", ".eoscheck/a/no-duplicates@shelf.json", "-o", "folder"]) == 2
-    assert capsys.readouterr().err == "eoscheck: folder: Is a directory\n"
+    assert capsys.readouterr().err == "eoscheck show: 'folder' cannot be written\n"
 
 
 def test_a_check_works_where_the_system_does_not_say_which_cores_are_ours(
