@@ -17,9 +17,18 @@ from eoscheck.model.vary import variation
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/matrix.md").read_text(encoding="utf-8")
-COMMAND, _, SCREEN = (
-    PAGE.split("```\n$ eoscheck matrix ")[1].split("```")[0].replace("\\\n", "").partition("\n")
-)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def sample(page: str) -> tuple[list[str], str]:
+    """The words of the command that a page shows, and what it shows of its output."""
+    command, _, screen = (
+        page.split("```\n$ eoscheck matrix ")[1].split("```")[0].replace("\\\n", "").partition("\n")
+    )
+    return shlex.split(command), screen
+
+
+COMMAND, SCREEN = sample(PAGE)
 RIGHT = {
     "acks": "all",
     "enable.idempotence": "true",
@@ -32,7 +41,7 @@ RIGHT = {
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
     """The table that the command of the page computes, with its traces in a folder."""
-    spec, *words = shlex.split(COMMAND)
+    spec, *words = COMMAND
     here = os.getcwd()
     try:
         os.chdir(ROOT)
@@ -56,6 +65,8 @@ def told(text: str) -> str:
 def test_the_page_shows_what_is_printed(matrix: Matrix) -> None:
     assert matrix.total == 72
     assert told(SCREEN) == told(matrix_text(matrix, Style(width=80)))
+    command, screen = sample(README)
+    assert (command, told(screen)) == (COMMAND, told(SCREEN))
 
 
 def broken(row: Row) -> set[str]:
