@@ -80,8 +80,8 @@ def _unknown(name: str, components: Sequence[str], model: Model) -> str:
     owner = name.rpartition(".")[0]
     of_owner = [r.name for r in model.regions if r.owner.name == owner]
     hint = did_you_mean(name, of_owner or [*components, *(r.name for r in model.regions)])
-    known = ", ".join(of_owner or components)
-    return f"nothing is called {name!r}{hint}; {'variables' if of_owner else 'components'}: {known}"
+    known = f"; {'variables' if of_owner else 'components'}: {', '.join(of_owner or components)}"
+    return f"nothing is called {name!r}{hint or known}"
 
 
 @dataclass(frozen=True)
