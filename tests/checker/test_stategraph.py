@@ -217,8 +217,8 @@ def test_a_search_goes_on_where_everything_is_violated_already() -> None:
         ("sendr", "nothing is called 'sendr'; did you mean 'sender'?"),
         ("sender.shlf", "nothing is called 'sender.shlf'; did you mean 'sender.shelf'?"),
         (
-            "sender.x",
-            "nothing is called 'sender.x'; variables: sender.phase, sender.at, sender.shelf, sender.told",
+            "sender.qqqqqqqqq",
+            "nothing is called 'sender.qqqqqqqqq'; variables: sender.phase, sender.at, sender.shelf, sender.told",
         ),
         ("zzz", "nothing is called 'zzz'; components: sender, faults"),
     ],
