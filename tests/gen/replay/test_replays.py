@@ -25,6 +25,7 @@ pytestmark = pytest.mark.kafka
 
 # What cannot be had from outside on a cluster of one broker of a release since 3.7.
 NOT_FORCED = {
+    "guarantees": "replication",
     "a3-acks1-failover-broken": "replication",
     "a3-acks1-failover-fixed": "replication",
     "a5-unclean-election-broken": "replication",
