@@ -25,21 +25,23 @@ Drawn = tuple[tuple[Node, ...], tuple[Edge, ...]]
 
 @dataclass(frozen=True)
 class Way:
-    """A trace: the actions that it takes, and the states that it comes through, one more."""
+    """A trace: the actions that it takes, and the states that it comes through, one more. What it shows at its end is
+    `good` where that is a goal met."""
 
     actions: Sequence[int]
     states: Sequence[bytes]
     shows: str | None = None
+    good: bool = False
 
     @classmethod
-    def of(cls, engine: Engine, actions: Sequence[int], shows: str) -> Way:
+    def of(cls, engine: Engine, actions: Sequence[int], shows: str, *, good: bool = False) -> Way:
         """The way that these actions go from the initial state."""
         states = [engine.model.initial]
         for number in actions:
             after = dict(engine.successors(states[-1]))[number]
             assert isinstance(after, bytes)
             states.append(after)
-        return cls(actions, states, shows)
+        return cls(actions, states, shows, good)
 
 
 NOWHERE = Way((), ())
@@ -77,8 +79,9 @@ class Scene:
         hits = self.engine.hits(state, asked)
         hit = {p.name: p.kind for i, p in enumerate(self.model.properties) if hits >> i & 1}
         violates = {name: 1 for name, kind in hit.items() if kind not in GOALS}
+        meets = {name: 1 for name, kind in hit.items() if kind == "sometimes"}
         if way.states and state == way.states[-1] and way.shows and way.shows not in hit:
-            violates[way.shows] = 1
+            (meets if way.good else violates)[way.shows] = 1
         self.model.memory = ConcreteMemory(state)
         return Node(
             0,
@@ -86,7 +89,7 @@ class Scene:
             values=variables(self.model, state),
             observation=readable(self.subject.observe()),
             violates=violates,
-            meets={name: 1 for name, kind in hit.items() if kind == "sometimes"},
+            meets=meets,
             dead=int(dead),
             rests=int(rests),
             steps=tuple(i for i, s in enumerate(way.states) if s == state),

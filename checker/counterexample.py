@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import inspect
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,8 @@ from eoscheck.model.spec import Spec
 from eoscheck.model.values import Witness
 
 FORMAT = "eoscheck-trace/1"
+INPUT = re.compile(r"\binput \d+")
+"""An input as sentences name it."""
 
 
 class Subject(Protocol):
@@ -68,6 +71,18 @@ class Step:
     ghost: dict[str, list[Any]]
     observation: dict[str, Any]
 
+    @property
+    def only_sends(self) -> bool:
+        """Whether nothing came of it yet but a request on its way."""
+        return not self.fault and all(
+            name.partition(".")[0].endswith(":wire") or name.endswith(".at") for name in self.changes
+        )
+
+    def may_speak_of(self, number: Any) -> bool:
+        """Whether its sentence names that input, or none."""
+        named = INPUT.findall(self.sentence)
+        return number is None or not named or f"input {number}" in named
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -80,6 +95,7 @@ class Trace:
               means that it rests there
     must_see  the observation that a replay must end with
     why       what led to it; None where the model was not traced
+    again     the command that finds it again, where one found it
     """
 
     spec: dict[str, Any]
@@ -93,11 +109,17 @@ class Trace:
     lasso: dict[str, int] | None
     must_see: dict[str, Any]
     why: Why | None = None
+    again: str = ""
 
     @cached_property
     def contradiction(self) -> frozenset[int]:
-        """The steps that contradict each other, as far as that is known."""
-        return frozenset(self.why.contradiction if self.why and self.lasso is None else ())
+        """The steps that contradict each other, as far as that is known: those that wrote what the property objects to,
+        but for what is done to other inputs than it is about."""
+        if self.why is None or self.lasso is not None:
+            return frozenset()
+        about = self.why.about.get("input")
+        steps = (self.steps[number - 1] for number in self.why.contradiction)
+        return frozenset(step.number for step in steps if step.may_speak_of(about))
 
     @cached_property
     def aside(self) -> frozenset[int]:
@@ -144,7 +166,8 @@ def _cells(region: Region, state: bytes) -> Iterable[tuple[str, Any]]:
         yield region.cell(i), readable(region.domain.decode(state[region.base + i]))
 
 
-def _changes(model: Model, before: bytes, after: bytes, *, ghost: bool) -> dict[str, list[Any]]:
+def changes(model: Model, before: bytes, after: bytes, *, ghost: bool) -> dict[str, list[Any]]:
+    """Every cell that two states differ in, [from, to] by name; `ghost` as in `variables`."""
     changed: dict[str, list[Any]] = {}
     for region in model.regions:
         cells = slice(region.base, region.base + region.count)
@@ -215,8 +238,8 @@ class _Retelling:
             api=action.info.api,
             fault=action.info.fault,
             sentence=". ".join(s.rstrip(".") for s in said) or action.name,
-            changes=_changes(self.model, self.state, after, ghost=False),
-            ghost=_changes(self.model, self.state, after, ghost=True),
+            changes=changes(self.model, self.state, after, ghost=False),
+            ghost=changes(self.model, self.state, after, ghost=True),
             observation=self.observe(after),
         )
 

@@ -17,12 +17,17 @@ def cache() -> Path:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace `path` by `content` (text as UTF-8), making its folder if need be.
+    """Replace `path` by `content` (text as UTF-8), making its folder if need be. Where there is a device or a pipe, it
+    is written to, and what a link leads to is replaced, not the link.
 
     Raises OSError, with the old file intact.
     """
+    data = content if isinstance(content, bytes) else content.encode()
     try:
-        _replace(path, content if isinstance(content, bytes) else content.encode())
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve() if path.is_symlink() else path, data)
     except OSError as error:
         error.filename, error.filename2 = str(path), None  # not that of the temporary file
         raise

@@ -144,11 +144,28 @@ def grid(path: str, variations: Sequence[Sequence[Change]], wanted: Sequence[str
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:
         raise BadChange(f"{twice} is varied twice; give all its values at once, with commas")
+    for variation in variations:
+        _check_values(path, variation)
     settings = {variation[0].key: tuple(c.said for c in variation) for variation in variations}
     rows, specs = _loaded(path, variations)
     if wanted:
         _check_wanted(path, specs, wanted)
     return Grid(settings, tuple(rows), specs, tuple(wanted))
+
+
+def _check_values(path: str, variation: Sequence[Change]) -> None:
+    """No value is one that its key cannot have, whatever else is set: that is a slip of the pen, and no row.
+
+    The loader quotes such a value; where settings do not go together, it names the settings. Raises SpecError.
+    """
+    from eoscheck.model.loader import load
+
+    for one in variation:
+        try:
+            load(path, (), [one])
+        except SpecError as error:
+            if f"'{one.said}'" in error.message or f"no Kafka {one.said}" in error.message:
+                raise
 
 
 def _loaded(path: str, variations: Sequence[Sequence[Change]]) -> tuple[list[Row], dict[int, Spec]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eoscheck.checker.counterexample import Trace, readable, variables
+from eoscheck.checker.counterexample import Step, Trace, changes, readable, variables
 from eoscheck.checker.engine import Interpreter
 from eoscheck.checker.tracefile import StaleTrace, rebuilt
 from eoscheck.model import values
@@ -55,19 +55,23 @@ class Moments:
         self._interpreter = Interpreter(self._model)
         self._states = [self._model.initial]
         for step in trace.steps:
-            self._take(step.number, step.label)
+            self._take(step)
 
     def __len__(self) -> int:
         return len(self._states)
 
-    def _take(self, number: int, label: str) -> None:
-        action = next((a for a in self._model.actions if a.name == label), None)
-        after = self._interpreter.step(self._states[-1], action) if action else None
+    def _take(self, step: Step) -> None:
+        action = next((a for a in self._model.actions if a.name == step.label), None)
+        before = self._states[-1]
+        after = self._interpreter.step(before, action) if action else None
         if not isinstance(after, bytes):
-            raise StaleTrace(f"step {number}, {label}, cannot happen: explore again")
+            raise StaleTrace(f"step {step.number}, {step.label}, cannot happen: explore again")
+        if changes(self._model, before, after, ghost=False) != step.changes:
+            raise StaleTrace(f"step {step.number}, {step.label}, does something else by now: explore again")
         self._states.append(after)
 
     def __getitem__(self, number: int) -> Moment:
+        number = range(len(self))[number]
         state = self._states[number]
         choices = tuple(self._choices(number))
         self._model.memory = ConcreteMemory(state)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 T = TypeVar("T")
 Answer = TypeVar("Answer")
-
-
-def cores() -> int:
-    """The processors that this process may use; where the system does not say (macOS), all that there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def in_order(work: Callable[[T], Answer], things: Sequence[T], jobs: int) -> Iterator[Answer]:
@@ -30,6 +24,7 @@ def in_order(work: Callable[[T], Answer], things: Sequence[T], jobs: int) -> Ite
         yield from map(work, things)
         return
     # Forked, since a fresh interpreter for each worker would import everything once more.
+    others = set(multiprocessing.active_children())
     workers = ProcessPoolExecutor(min(jobs, len(things)), multiprocessing.get_context("fork"), _deaf)
     answers = deque(workers.submit(work, thing) for thing in things)
     try:
@@ -40,8 +35,10 @@ def in_order(work: Callable[[T], Answer], things: Sequence[T], jobs: int) -> Ite
     except KeyboardInterrupt:
         yield from (answer.result() for answer in answers if answer.done())
         raise
+    except BrokenProcessPool:
+        raise OSError(errno.ENOMEM, "a worker was killed; is there too little memory?", "eoscheck") from None
     finally:
-        for child in multiprocessing.active_children():
+        for child in set(multiprocessing.active_children()) - others:
             child.terminate()
         workers.shutdown(cancel_futures=True)
 

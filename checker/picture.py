@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from eoscheck.checker.around import NOWHERE, Drawn, Scene, Way
 from eoscheck.checker.counterexample import Subject, Trace
 from eoscheck.checker.examine import Judged, engine_for, judge_all
+from eoscheck.checker.moments import Moments
 from eoscheck.checker.search import Exploration, Figures, Limits
 from eoscheck.checker.stategraph import StateGraph
-from eoscheck.checker.tracefile import StaleTrace, rebuilt
+from eoscheck.checker.tracefile import rebuilt
 
 MOST_STATES = 1_000_000
 """States that are searched where nobody says how many: what is scanned in a few seconds."""
@@ -63,13 +64,12 @@ def picture(
 
 def picture_of(trace: Trace, wish: Wish) -> StateGraph:
     """The surroundings of a trace, for which nothing is searched. Raises StaleTrace."""
+    Moments(trace)  # it can happen, and is what the trace says
     subject = rebuilt(trace)
     engine = engine_for(subject)
     numbers = {action.name: number for number, action in enumerate(subject.model.actions)}
-    try:
-        way = Way.of(engine, [numbers[step.label] for step in trace.steps], trace.property)
-    except KeyError:
-        raise StaleTrace("it cannot happen: explore again") from None
+    taken = [numbers[step.label] for step in trace.steps]
+    way = Way.of(engine, taken, trace.property, good=trace.kind == "sometimes")
     scene = Scene(subject, engine)
     shown, place = scene.around(way, wish.distance, wish.most)
     nodes, edges = scene.draw(shown, way, place)

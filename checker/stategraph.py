@@ -19,7 +19,7 @@ class Node:
 
     kind         "state", "class" (states with the same values), "more" (states folded away), "cut" (where a capacity
                  ends the model)
-    level        steps on a shortest way from the initial node, in the picture
+    level        steps from the initial node on the way of parents; a trace goes down, whatever is shorter
     parent       number of the node before it on that way, or on the trace; None: the initial one
     states       how many states stand behind it
     values       variables by name, of all that it holds or of those that were chosen
@@ -49,6 +49,11 @@ class Node:
     def initial(self) -> bool:
         """Does everything begin here?"""
         return self.parent is None
+
+    @property
+    def violating(self) -> bool:
+        """Whether all states behind it violate one and the same property."""
+        return any(count == self.states for count in self.violates.values())
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,13 @@ def rebuilt(trace: Trace) -> Subject:
     from eoscheck.model.pipeline import build
     from eoscheck.model.refused import Refused
 
+    spec = spec_of(trace.spec)
     try:
-        return build(spec_of(trace.spec), wanted=[trace.property])
+        return build(spec, wanted=[trace.property])
     except Refused as refusal:
         raise StaleTrace(f"its spec is refused ({refusal}): explore again") from None
+    except (LookupError, ValueError) as error:  # what the loader would have refused
+        raise StaleTrace(f"its spec does not fit together ({error}): explore again") from None
 
 
 class BadTrace(Exception):
@@ -66,6 +69,7 @@ def read(path: str | Path) -> Trace:
         raise BadTrace(f"{path}:1: steps must be a list")
     data["steps"] = [_record(Step, s, f"{path}:1: step {i}") for i, s in enumerate(steps, 1)]
     data["why"] = _reasons(data.get("why"), len(steps), f"{path}:1: why")
+    data.setdefault("again", "")
     trace: Trace = _record(Trace, data, f"{path}:1: trace")
     for i, seen in enumerate([trace.initial.get("observation"), *(s.observation for s in trace.steps)]):
         if not _is_observation(seen):

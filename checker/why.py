@@ -140,11 +140,11 @@ class _Run:
         return region.cell(cell - region.base)
 
     def effects(self, step: int, wanted: Cells) -> Iterator[tuple[int, Effect]]:
-        """The effects of a step on the wanted variables that it changed, with the variable."""
+        """The effects of a step on the wanted variables, with the variable."""
         state = self.states[step - 1]
         for effect in self.command(step).effects:
             cell = effect.cell(state)
-            if cell in wanted and cell in self.written(step):
+            if cell in wanted:
                 yield cell, effect
 
 
@@ -162,17 +162,24 @@ class _Needs:
     def slice(self, wanted: Cells) -> list[int]:
         """The steps that the variables depend on, the last one's state being given."""
         for step in range(len(self.run), 0, -1):
-            if changed := self.run.written(step) & wanted:
-                wanted = (wanted - self.run.written(step)) | self._of(step, changed)
+            if self.run.written(step) & wanted:
+                wanted = self._before(step, wanted)
         return sorted(self.values)
 
-    def _of(self, step: int, changed: Cells) -> Cells:
-        state, terms = self.run.states[step - 1], []
-        for _, effect in self.run.effects(step, changed):
-            terms += [effect.index, effect.value]
+    def _before(self, step: int, wanted: Cells) -> Cells:
+        """What is wanted of the state before a step, for the sake of what is wanted behind it: also that the step
+        leaves alone what it could have written, or writes there what was there."""
+        state, terms, decided = self.run.states[step - 1], list[Expr](), set[int]()
+        for effect in self.run.command(step).effects:
+            if wanted.isdisjoint(effect.cells()):
+                continue
+            terms.append(effect.index)
+            if (cell := effect.cell(state)) in wanted:
+                terms.append(effect.value)
+                decided.add(cell)
         self.values[step] = _support(terms, state) - self.ignored
         self.conditions[step] = _support(self.run.command(step).guards, state) - self.ignored
-        return self.values[step] | self.conditions[step]
+        return (wanted - decided) | self.values[step] | self.conditions[step]
 
 
 def _support(terms: Iterable[Expr], state: bytes) -> Cells:
@@ -195,9 +202,9 @@ def _thin(run: _Run, needs: _Needs, wanted: Cells) -> tuple[list[int], list[int]
         chain.append(step)
         if run.written(step) & asked:
             contradiction.append(step)
-        handed = {cell: _origin(run, step, cell, effect) for cell, effect in run.effects(step, changed)}
-        asked = (asked - changed) | {c for c in changed & asked if _raises(run, c, handed.get(c, NONE))}
-        wanted = (wanted - changed).union(*handed.values())
+        handed = {cell: _origin(run, step, cell, effect) for cell, effect in run.effects(step, wanted)}
+        asked = frozenset(c for c in asked if c not in handed or _raises(run, c, handed[c]))
+        wanted = (wanted - handed.keys()).union(*handed.values())
     return contradiction[::-1], chain[::-1]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from eoscheck.checker.checking import Checked, check_files, specs_in
 from eoscheck.checker.files import write_atomically
-from eoscheck.checker.parallel import cores
+from eoscheck.checker.native.memory import cores
 from eoscheck.checker.verdict import INTERRUPTED, worst
 from eoscheck.cli.options import screen, writable
 from eoscheck.cli.output import emit, emit_json

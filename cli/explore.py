@@ -109,7 +109,7 @@ def command(
     """
     if certify and engine == "interpreter":
         raise click.UsageError("--certify asks Z3 about traced actions; --engine interpreter traces none")
-    folder = trace_folder(spec, out)
+    folder = trace_folder(spec, out, changes)
     options = _options(engine, native, reduce=not no_reduction)
     mine = load_properties(files)
     pipeline = prepare(spec, mine, wanted, changes)
@@ -174,15 +174,16 @@ def report(
 
     words   the words of the command that reproduces it, after `eoscheck`
     """
-    result = found.result.with_traces(save(found.traces, folder))
+    commands = {name: shlex.join(["eoscheck", *words, "--property", name]) for name in found.traces}
+    traces = {name: replace(trace, again=commands[name]) for name, trace in found.traces.items()}
+    result = found.result.with_traces(save(traces, folder))
     if html:
         from eoscheck.gen.page.page import report_page
 
-        write_atomically(html, report_page(result, found.traces))
+        write_atomically(html, report_page(result, traces))
         click.echo(f"wrote {html}", err=True)
     if as_json:
         emit_json(result.to_json())
     else:
-        commands = {name: shlex.join(["eoscheck", *words, "--property", name]) for name in found.traces}
-        emit(result_text(result, found.traces, commands, style))
+        emit(result_text(result, traces, commands, style))
     return result.exit_code

@@ -7,6 +7,7 @@ exit code; whatever it raises becomes one line on stderr here.
 from __future__ import annotations
 
 import difflib
+import errno
 import gc
 import importlib
 import os
@@ -157,6 +158,8 @@ def _by_kind(error: Exception) -> int:
         return _complain(str(error), 2)
     if isinstance(error, OSError) and error.filename:
         return _complain(f"{error.filename}: {error.strerror}", 2)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+        return _complain(f"it cannot be written: {error.strerror}", 2)
     kind = "" if isinstance(error, TraceError | Defect) else f"{type(error).__name__}: "
     hint = "" if os.environ.get("EOSCHECK_DEBUG") else " (EOSCHECK_DEBUG=1 shows where)"
     return _complain(f"a defect of eoscheck: {kind}{error}{hint}", 70)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from eoscheck.checker.counterexample import Trace
 from eoscheck.checker.matrix import Grid, Matrix, Row, explored, grid
-from eoscheck.checker.parallel import cores
+from eoscheck.checker.native.memory import cores
 from eoscheck.cli.options import for_seconds, form_of, screen, trace_folder, writable
 from eoscheck.cli.output import Progress, deliver
 from eoscheck.gen.matrix.files import kept

@@ -136,9 +136,11 @@ def form_of(file: str | None, known: Mapping[str, str], default: str) -> str:
     return known[suffix] if suffix else default
 
 
-def trace_folder(spec: str, out: str | None) -> Path:
-    """Where the traces of a spec go. Raises UsageError where nothing can be written there."""
-    folder = Path(out) if out else Path(".eoscheck") / Path(spec).stem
+def trace_folder(spec: str, out: str | None, changes: Sequence[Change] = ()) -> Path:
+    """Where the traces of a spec, with these changes, go. Raises UsageError where nothing can be written there."""
+    told = "".join(f"+{change}" for change in changes)
+    safe = "".join(c if c.isalnum() or c in "@._-+=," else "_" for c in told)
+    folder = Path(out or Path(".eoscheck") / f"{Path(spec).stem}{safe}")
     nearest = _nearest(folder)
     if not _is_open(nearest):
         raise click.UsageError(

@@ -31,9 +31,9 @@ def emit(text: str) -> None:
 
 
 def deliver(content: str | bytes, file: str | None) -> None:
-    """Write it to a file, and say so on stderr; or to stdout where there is none. Raises UsageError where a terminal
-    would get bytes."""
-    if file:
+    """Write it to a file, and say so on stderr; or to stdout where there is none, or `-`. Raises UsageError where a
+    terminal would get bytes."""
+    if file and file != "-":
         from eoscheck.checker.files import write_atomically
 
         write_atomically(Path(file), content)

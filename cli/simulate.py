@@ -45,7 +45,7 @@ def command(
     What they meet is true; what they do not meet says nothing, so this never says "holds": exit code 1 where
     a violation was met, else 3.
     """
-    folder = trace_folder(spec, out)
+    folder = trace_folder(spec, out, changes)
     mine = load_properties(files)
     pipeline = prepare(spec, mine, wanted, changes)
     with Progress(quiet=style.quiet) as progress, mine.blamed():

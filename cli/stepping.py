@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import click
 from eoscheck.checker.counterexample import Trace
@@ -17,6 +18,9 @@ NEXT = {" ", "n", "j", "l", "\r", "\n", "\x1b[C", "\x1b[B", "\x1bOC", "\x1bOB"}
 BACK = {"p", "k", "h", "\x7f", "\x1b[D", "\x1b[A", "\x1bOD", "\x1bOA"}
 FIRST = {"g", "\x1b[H", "\x1bOH", "\x1b[1~"}
 LAST = {"G", "\x1b[F", "\x1bOF", "\x1b[4~"}
+OTHER_VIEW = -1
+"""The same moment with every variable, or without."""
+
 QUIT = {"q", "\x1b", "\x03", "\x04"}
 
 
@@ -37,11 +41,15 @@ def step_through(trace: Trace, path: str, style: Style) -> None:
             click.clear()
         emit(moment_text(trace, moments[at], moments[at - 1] if at else None, style))
         emit(f"\n{KEYS}\n")
-        at = moved(at, len(moments) - 1, keys)
+        moved_to = moved(at, len(moments) - 1, keys)
+        if moved_to == OTHER_VIEW:
+            style = replace(style, full=not style.full)
+        else:
+            at = moved_to
 
 
 def moved(at: int, last: int, keys: Iterator[str]) -> int | None:
-    """The moment that the next keys lead to; None: none, it is over. A number is ended by Enter.
+    """The moment that the next keys lead to, or OTHER_VIEW; None: none, it is over. A number is ended by Enter.
 
     >>> moved(3, 9, iter("n")), moved(3, 9, iter("p")), moved(3, 9, iter("17\\n")), moved(3, 9, iter("q"))
     (4, 2, 9, None)
@@ -59,6 +67,8 @@ def moved(at: int, last: int, keys: Iterator[str]) -> int | None:
                     return min(max(target, 0), last)
             if key in QUIT:
                 return None
+            if key == "a":
+                return OTHER_VIEW
     return None
 
 

@@ -7,16 +7,14 @@ came of a fault at once.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eoscheck.checker.counterexample import Step, Trace
+from eoscheck.checker.counterexample import INPUT, Step, Trace
 from eoscheck.checker.why import Why
 
-INPUT = re.compile(r"\binput \d+")
 OFFSETS = "__consumer_offsets:"
-MOST = 4
+MOST = 3
 """How many steps are named as contradicting each other; a longer list says nothing."""
 
 
@@ -48,7 +46,7 @@ def prose(trace: Trace) -> tuple[Sentence, ...]:
 def summary(trace: Trace) -> str:
     """What they add up to: the sentence of the witness, with the steps that it rests upon."""
     said = str(trace.witness.get("sentence", ""))
-    steps = trace.why.contradiction if trace.why and not trace.lasso else ()
+    steps = tuple(sorted(trace.contradiction))
     return f"{said} ({_steps(steps)})" if 0 < len(steps) <= MOST else said
 
 
@@ -80,9 +78,9 @@ def _clauses(trace: Trace, why: Why) -> Iterator[tuple[Step, Clause]]:
     told: list[Step] = []
     for number in sorted({*why.chain, *_consequences(trace, why)}):
         step = trace.steps[number - 1]
-        if _only_sends(step) and (trace.lasso or number not in why.contradiction):
+        if step.only_sends and number not in trace.contradiction:
             continue
-        text = _again(_said(step), step, told)
+        text = _again(_said(step), step, trace)
         yield step, Clause(number, f"{text}{_because(trace, why, step, told)}")
         told.append(step)
 
@@ -94,32 +92,32 @@ def _consequences(trace: Trace, why: Why) -> Iterator[int]:
         yield from [k for k in after if trace.steps[k - 1].observation != trace.steps[k - 2].observation][:1]
 
 
-def _only_sends(step: Step) -> bool:
-    """Whether nothing came of it yet but a request on its way."""
-    return not step.fault and all(_is_wire(name) or name.endswith(".at") for name in step.changes)
-
-
-def _is_wire(variable: str) -> bool:
-    return variable.partition(".")[0].endswith(":wire")
-
-
 def _said(step: Step) -> str:
     said = step.sentence.rstrip(".")
     return said if step.actor in said or step.fault else f"{step.actor} {said}"
 
 
-def _again(text: str, step: Step, told: Iterable[Step]) -> str:
+def _again(text: str, step: Step, trace: Trace) -> str:
     """The text, with the word "again" where the same was done to the same input before."""
-    about = INPUT.search(step.sentence)
-    before = {(s.action, _stage(s), found[0]) for s in told if (found := INPUT.search(s.sentence))}
-    if about and "again" not in text and (step.action, _stage(step), about[0]) in before:
+    about, does = INPUT.search(step.sentence), _doing(step, trace)
+    before = (_doing(earlier, trace) for earlier in trace.steps[: step.number - 1])
+    if about and "again" not in text and does in before:
         return text.replace(about[0], f"{about[0]} again", 1)
     return text
 
 
-def _stage(step: Step) -> str:
-    """Whose instance, or which topic's partition, took the step."""
-    return re.sub(r"-\d+$", "", step.actor)
+def _doing(step: Step, trace: Trace) -> tuple[str, str, list[str]]:
+    """What a step does, whose instance or which topic's partition it is that does it, and to which inputs. A request
+    that arrives late does what it would have done in time."""
+    return step.action.removesuffix("_late"), _whose(step.actor, trace), INPUT.findall(step.sentence)
+
+
+def _whose(actor: str, trace: Trace) -> str:
+    """The processor or topic that an instance or a partition belongs to; what belongs to none is itself."""
+    parts = [(p.get("name"), p.get("instances", 1) > 1) for p in trace.spec.get("processors") or ()]
+    parts += [(t.get("name"), True) for t in trace.spec.get("topics") or ()]
+    name, _, number = actor.rpartition("-")
+    return name if number.isdecimal() and (name, True) in parts else actor
 
 
 def _because(trace: Trace, why: Why, step: Step, told: list[Step]) -> str:

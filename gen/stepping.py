@@ -15,35 +15,43 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-KEYS = "next: space or →   back: p or ←   first: g   last: G   step N: N, Enter   quit: q"
+Things = dict[str, dict[str, Any]]
+"""By owner or place, its variables or what is seen there."""
+
+KEYS = "next: space or →   back: p or ←   first: g   last: G   step N: N, Enter   every variable: a   quit: q"
 
 
 def moment_text(trace: Trace, moment: Moment, before: Moment | None, style: Style) -> str:
-    """The screen of one moment. What the last step changed (since `before`) stands out."""
+    """The screen of one moment. What was changed (since `before`) stands out; with `style.full` every variable
+    is there, otherwise those that changed."""
     step = trace.steps[moment.number - 1] if moment.number else None
+    now, then = _owned(moment.variables), _owned(before.variables) if before else {}
     parts: list[RenderableType] = [
         claim(trace),
-        Text(),
-        _heading("every variable"),
-        _things(_owned(moment.variables), _owned(before.variables) if before else {}),
-        Text(),
-        _heading("what can be seen from outside"),
-        _things(_seen(moment.observation), _seen(before.observation) if before else {}),
-        Text(),
         _heading(f"step {moment.number} of {len(trace.steps)}"),
         labelled(_told(trace, step, moment)),
-        Text(),
+        _heading("every variable" if style.full else "what changed inside"),
+        _things(now if style.full else _changed(now, then), then),
+        _heading("what can be seen from outside"),
+        _things(_seen(moment.observation), _seen(before.observation) if before else {}),
         _heading("what can happen here"),
         _choices(moment.choices),
     ]
     return paint(parts, style)
 
 
+def _changed(now: Things, then: Things) -> Things:
+    """What is not as it was; nothing at the beginning."""
+    found = {
+        owner: {name: value for name, value in things.items() if then[owner][name] != value}
+        for owner, things in now.items()
+        if then
+    }
+    return {owner: things for owner, things in found.items() if things}
+
+
 def _heading(text: str) -> Text:
     return Text(f"── {text} ──", "bold")
-
-
-Things = dict[str, dict[str, Any]]
 
 
 def _owned(variables: Mapping[str, Any]) -> Things:

@@ -33,6 +33,8 @@ def changes_of(trace: Trace) -> list[str]:
 
 def finds_again(trace: Trace) -> str:
     """The command that finds a trace again."""
+    if trace.again:
+        return trace.again
     words = ["explore", str(trace.spec.get("path", ""))]
     words += [word for change in changes_of(trace) for word in ("--set", change)]
     return shlex.join(["eoscheck", *words, "--property", trace.property])

@@ -69,7 +69,7 @@ def trace_text(trace: Trace, style: Style) -> str:
     spec = str(trace.spec.get("path", ""))
     where = f"{trace.spec.get('title', '')}  ({spec})"
     changes = changes_of(trace)
-    ends = [("path", trace.path), ("reproduce", finds_again(trace))]
+    ends = [("path", trace.path if style.verbose else None), ("reproduce", finds_again(trace))]
     changed = [dim(f"  with {', '.join(changes)}")] if changes else []
     return paint([Text(printable(where), "bold"), *changed, Text(), *story(trace, ends, style)], style)
 

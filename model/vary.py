@@ -7,7 +7,7 @@ that could mean several things needs its path. Client settings that stand in a f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ GROUPS = (("processors", "consumers"), ("producers",), ("stores",), ("lookups",)
 
 NAMED = ("processors", "consumers", "producers", "stores", "lookups", "topics", "readers")
 CONFIGS = ("producer", "consumer", "config")
-SHORT = {"kafka": "version", "faults": "budget"}
+SHORT = {"kafka": "version", "faults.*": "budget"}
 """`kafka: 3.9` is short for `kafka: {version: 3.9}`, and `crash: 1` for `crash: {budget: 1}`."""
 
 Overlay = dict[Place, dict[str, Node | None]]
@@ -132,11 +132,13 @@ def applied(root: Node, changes: Sequence[Change], path: str | Path) -> tuple[No
                 overlay.setdefault(place[:-1], {})[str(place[-1])] = one.node
             else:
                 root = _placed(root, place, one.node, root.line_of(place)) or root
+                overlay = {at: told for at, told in overlay.items() if at[: len(place)] != place}
     return root, overlay
 
 
 def _placed(node: Node | None, place: Place, new: Node | None, line: int, above: str = "") -> Node | None:
-    """The node with `new` at a place of it, or without that place. A list has no keys: it is left to be refused."""
+    """The node with `new` at a place of it, or without that place. A list or a value has no keys: it is left to be
+    refused, if it is not short for something."""
     if not place:
         return new and _moved(new, line)
     if node is None:
@@ -146,11 +148,12 @@ def _placed(node: Node | None, place: Place, new: Node | None, line: int, above:
     if isinstance(node.value, list):
         return node
     children = dict(node.children)
-    if node.text is not None and node.value is not None and above in SHORT:
+    if node.value is not None and not isinstance(node.value, dict):
+        if above not in SHORT:
+            return node
         children = {SHORT[above]: node}
-    child = _placed(
-        children.get(place[0]), place[1:], new, line, above if above == "faults" else str(place[0])
-    )
+    below = f"{above}.*" if above == "faults" else str(place[0])
+    child = _placed(children.get(place[0]), place[1:], new, line, below)
     if child is None:
         children.pop(place[0], None)
     else:
@@ -297,9 +300,17 @@ def _meant(root: Node, key: str) -> str:
             for k in known & _known_in(section, c)
         ]
     bare = {k for section in NAMED for k in keys_of(section)} | PRODUCER_KEYS | CONSUMER_KEYS
-    for words in ([*bare, *paths], PRODUCER_IRRELEVANT | CONSUMER_IRRELEVANT):
+    for words in (sorted({*bare, *paths}), sorted(PRODUCER_IRRELEVANT | CONSUMER_IRRELEVANT)):
         hint = did_you_mean(key, words, listed=False)
-        if hint:
+        if hint and any(
+            f"{before}{key[:1]}" in hint for before in "'."
+        ):  # what begins otherwise was hardly meant
             return hint
-    ends = [word for word in paths if word.endswith(f".{key}")]
-    return f"; did you mean '{ends[0]}'?" if ends else ""
+    sections = {path for path in paths if path.partition(".")[0] not in NAMED}
+    inside = _holding(key, bare | sections) or _holding(key, PRODUCER_IRRELEVANT | CONSUMER_IRRELEVANT)
+    return f"; did you mean {' or '.join(repr(word) for word in inside[:3])}?" if inside else ""
+
+
+def _holding(key: str, words: Iterable[str]) -> list[str]:
+    """The words of which a key is a part, between dots."""
+    return sorted(word for word in words if f".{key}." in f".{word}.")

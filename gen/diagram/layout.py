@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from eoscheck.gen.diagram.metrics import fitted, width, wrap
+from eoscheck.gen.diagram.metrics import width, wrap
 from eoscheck.gen.diagram.notes import Cell, Fact, Log, Note, short
 from eoscheck.gen.diagram.sequence import Diagram, Event
 
@@ -142,7 +142,9 @@ class _Descent:
 
 
 def _head(name: str, role: str) -> Head:
-    lines = fitted(name, HEAD, TEXT, most=3, bold=True)
+    lines = wrap(name, HEAD, TEXT, bold=True)
+    if len(lines) > 3:  # the end of a name tells instances apart
+        lines = [lines[0], f"{lines[1][:-1]}…", wrap(name[::-1], HEAD, TEXT, bold=True)[0][::-1]]
     widest = max(width(line, TEXT, bold=True) for line in lines)
     return Head(lines, max(widest, width(role, SMALL), 64) + 20)
 

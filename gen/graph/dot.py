@@ -51,7 +51,7 @@ def _node(node: Node, labels: Labels) -> dict[str, str]:
         found["style"] = "rounded,filled,dotted"
     if node.dead and node.dead == node.states:
         found |= {"fillcolor": "#eceef0", "penwidth": "3"}
-    if node.violates:
+    if node.violating:
         found |= {"color": RED, "fillcolor": "#fdecee", "peripheries": "2", "style": "rounded,filled"}
     return found
 

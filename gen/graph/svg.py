@@ -59,7 +59,7 @@ def node_classes(node: Node) -> list[str]:
     """What a node is, in words that styles and readers of the file can use."""
     words = ["node", node.kind]
     words += ["initial"] * node.initial + ["on-trace"] * bool(node.steps)
-    words += ["violating"] * bool(node.violates) + ["goal"] * bool(node.meets)
+    words += ["violating"] * bool(node.violating) + ["goal"] * bool(node.meets)
     words += ["dead-end"] * bool(node.dead and node.dead == node.states)
     words += ["at-rest"] * bool(node.rests > node.dead) + ["open"] * bool(node.hidden)
     return words
@@ -132,7 +132,7 @@ class _Drawing:
         parts = [f'<g class="{" ".join(node_classes(node))}" id="n{node.number}">']
         parts.append(f"<title>{escape(self.labels.tooltip(node))}</title>")
         parts.append(_rect(x - w / 2, y - h / 2, w, h, 7))
-        if node.violates:
+        if node.violating:
             parts.append(
                 _rect(x - w / 2 + INSET, y - h / 2 + INSET, w - 2 * INSET, h - 2 * INSET, 5, "inner")
             )
@@ -213,7 +213,7 @@ def legend(graph: StateGraph) -> list[tuple[str, str]]:
     known = [
         ("node", "initial", "initial"),
         ("node", "on-trace", "on the counterexample"),
-        ("node", "violating", "violates a property"),
+        ("node", "violating", "violates a property (all states behind it)"),
         ("node", "dead-end", "dead end: nothing can happen"),
         ("node", "open", "more can happen than is shown"),
         ("node", "more", "several, folded"),

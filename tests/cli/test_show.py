@@ -71,6 +71,7 @@ SPEC = Path(__file__).resolve().parents[2] / "specs/stores/insert-in-transaction
         ("4\np1\n", [0, 4, 3, 1]),
         ("99\ngp", [0, 7, 0, 0]),
         ("4x5\nq", [0, 5]),
+        ("naaG", [0, 1, 1, 1, 7]),
     ],
 )
 def test_show_step_walks_as_the_keys_say(keys: str, steps: list[int], tmp_path: Path):
@@ -108,3 +109,29 @@ def test_show_prints_what_explore_printed(write: Write, capsys: Capture, world: 
     assert capsys.readouterr().out == (world / file).read_text()
     assert run(["show", file, "-o", "out.txt"]) == 0
     assert capsys.readouterr() == ("", "wrote out.txt\n") and (world / "out.txt").read_text() == shown
+
+
+def test_the_command_that_found_a_trace_is_the_one_that_is_named(tmp_path: Path, capsys: Capture):
+    """Also of a random walk."""
+    assert run(["simulate", str(SPEC), "--walks", "400", "--seed", "3", "-q", "--out", str(tmp_path)]) == 1
+    found = capsys.readouterr().out
+    for trace in sorted(tmp_path.glob("*.json")):
+        assert run(["show", str(trace)]) == 0
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert "eoscheck simulate" in last and "--seed 3" in last and last in found.splitlines()
+
+
+def test_devices_pipes_and_links_stay_what_they_are(tmp_path: Path, capsys: Capture):
+    assert run(["explore", str(SPEC), "-q", "--out", str(tmp_path)]) == 1
+    trace = str(tmp_path / "no-duplicates@ledger.json")
+    (tmp_path / "target.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "target.txt")
+    assert run(["show", trace, "-o", str(tmp_path / "link.txt")]) == 0
+    assert (tmp_path / "link.txt").is_symlink() and "violated in 7 steps" in (
+        tmp_path / "target.txt"
+    ).read_text()
+    assert run(["show", trace, "-o", "/dev/null"]) == 0
+    assert not Path("/dev/null").is_file()
+    capsys.readouterr()
+    assert run(["show", trace, "-o", "-"]) == 0
+    assert "violated in 7 steps" in capsys.readouterr().out

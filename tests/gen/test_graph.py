@@ -121,7 +121,7 @@ def test_graphviz_reads_the_dot_file_and_finds_everything(graphs: dict[str, Stat
     nodes = [thing for thing in found["objects"] if thing["name"].isdigit()]
     assert sorted(int(n["name"]) for n in nodes) == [n.number for n in graph.nodes]
     doubled = {int(n["name"]) for n in nodes if n.get("peripheries") == "2"}
-    assert doubled == {n.number for n in graph.nodes if n.violates}
+    assert doubled == {n.number for n in graph.nodes if n.violating}
     pairs = [(int(objects["tail"]), int(objects["head"])) for objects in found["edges"]]
     names = {thing["_gvid"]: int(thing["name"]) for thing in nodes}
     assert sorted((names[a], names[b]) for a, b in pairs) == sorted((e.source, e.target) for e in graph.edges)

@@ -29,7 +29,7 @@ def screen(trace: Trace, number: int, style: Style | None = None) -> str:
 
 
 def test_every_variable_is_there(trace: Trace) -> None:
-    shown = screen(trace, 0)
+    shown = screen(trace, 0, Style(width=100, full=True))
     for name in trace.initial["variables"]:
         owner, _, variable = name.partition(".")
         if not variable.startswith("log."):
@@ -43,6 +43,12 @@ def test_what_changed_says_what_it_was(trace: Trace) -> None:
     assert "records [] → [1]" in shown and "high_watermark 0 → 1" in shown
     assert re.search(r'log \[\] → \["kind:DATA value:1 ', shown)
     assert f"step {append.number} of {len(trace.steps)}" in shown
+
+
+def test_a_moment_fits_a_usual_terminal_but_for_long_lists(trace: Trace) -> None:
+    lengths = [len(screen(trace, k, Style(width=80)).splitlines()) for k in range(len(trace.steps) + 1)]
+    assert sorted(lengths)[len(lengths) // 2] <= 30
+    assert "request.pid" not in screen(trace, 0) and "request.pid" in screen(trace, 0, Style(full=True))
 
 
 def test_what_could_happen_instead_is_listed_with_the_choice_of_the_trace_marked(trace: Trace) -> None:
@@ -61,7 +67,9 @@ def test_the_end_says_what_is_violated_and_why(trace: Trace) -> None:
 @pytest.mark.parametrize("width", (40, 80, 120))
 def test_no_line_is_wider_than_the_terminal(trace: Trace, width: int) -> None:
     for number in range(len(trace.steps) + 1):
-        assert max(map(len, screen(trace, number, Style(width=width)).splitlines())) <= width
+        for full in (False, True):
+            shown = screen(trace, number, Style(width=width, full=full))
+            assert max(map(len, shown.splitlines())) <= width
 
 
 def test_colour_changes_no_letter(trace: Trace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from eoscheck.model.loader import SpecError, loads
+from eoscheck.model.loader import SpecError, load, loads
 from eoscheck.model.spec import Spec
 from eoscheck.model.vary import BadChange, change, variation
 from hypothesis import given, settings
@@ -230,3 +230,38 @@ def test_values_that_are_doubled_or_missing_are_refused(said: str) -> None:
 
 def test_quoted_the_word_unset_is_a_text() -> None:
     assert changed("consumers.billing.group.id='unset'").processors[1].consumer.group_id == "unset"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stores: {ledger: nonsense}", "stores.ledger.write=insert"),
+        ("bounds: 7", "bounds.faults=1"),
+        ("faults: everything", "faults.crash=1"),
+    ],
+)
+def test_what_is_wrong_with_a_file_stays_wrong(text: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    base = "topics: {orders: {records: 1}}\nconsumers: {billing: {from: orders, offsets: after-processing}}\n"
+    file.write_text(base + text + "\n")
+    with pytest.raises(SpecError) as plain:
+        load(file)
+    with pytest.raises(SpecError) as varied:
+        load(file, changes=[change(said)])
+    assert str(varied.value) == str(plain.value)
+
+
+def test_the_last_change_wins_over_a_file_as_well(tmp_path: Path) -> None:
+    (tmp_path / "c.properties").write_text("isolation.level=read_committed\n")
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        "topics: {orders: {records: 1}}\n"
+        "consumers: {billing: {from: orders, config: c.properties, offsets: after-processing}}\n"
+    )
+    again = ["consumers.billing.config=c.properties"]
+    read = "isolation.level=read_uncommitted"
+    levels = [
+        load(file, changes=[change(text) for text in texts]).processors[0].consumer.isolation_level
+        for texts in ([read], [*again, read], [read, *again])
+    ]
+    assert levels == ["read_uncommitted", "read_uncommitted", "read_committed"]

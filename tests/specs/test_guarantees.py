@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from eoscheck.checker.matrix import Finding, Matrix, Row, explored, findings, grid, refusals
-from eoscheck.checker.parallel import cores
+from eoscheck.checker.native.memory import cores
 from eoscheck.gen.matrix.files import kept
 from eoscheck.gen.matrix.text import matrix_text
 from eoscheck.gen.screen import Style
