@@ -95,12 +95,13 @@ def test_a_trace_without_reasons_has_no_prose() -> None:
 
 def test_two_processors_whose_names_end_in_numbers_are_not_one(tmp_path: Path) -> None:
     """`stage-2` is no instance of anything, so its first poll is not said to be one again."""
-    spec = """
-topics: {orders: {records: 1}, mid: {}, payments: {}}
+    rest = "offsets: after-processing, consumer: {auto.offset.reset: earliest, enable.auto.commit: false}"
+    spec = f"""
+topics: {{orders: {{records: 1}}, mid: {{}}, payments: {{}}}}
 processors:
-  stage-1: {from: orders, to: mid, offsets: after-processing}
-  stage-2: {from: mid, to: payments, offsets: after-processing}
-faults: {crash: 1}
+  stage-1: {{from: orders, to: mid, {rest}}}
+  stage-2: {{from: mid, to: payments, {rest}}}
+faults: {{crash: 1}}
 """
     (tmp_path / "p.yaml").write_text(spec)
     pipeline = prepare(str(tmp_path / "p.yaml"))
