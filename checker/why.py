@@ -78,7 +78,7 @@ def why(
     needs = _Needs(run, spent(program))
     if cycle is None and observed.property.kind != "possible":
         wanted = ex.support(observed.hit, run.states[-1])
-        contradiction, chain = _thin(run, needs, wanted)
+        contradiction, chain = _thin(run, wanted)
         needed = needs.slice(wanted)
     else:
         contradiction = list(range(len(path) + 1, len(run) + 1))
@@ -186,7 +186,7 @@ def _support(terms: Iterable[Expr], state: bytes) -> Cells:
     return NONE.union(*(ex.support(term, state) for term in terms))
 
 
-def _thin(run: _Run, needs: _Needs, wanted: Cells) -> tuple[list[int], list[int]]:
+def _thin(run: _Run, wanted: Cells) -> tuple[list[int], list[int]]:
     """The steps that wrote what the property objects to, and those with all that handed on the values.
 
     What processes have in memory follows from what they did: where the property depends on anything durable, that is
