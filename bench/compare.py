@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -193,17 +194,13 @@ def main() -> None:
     for peer in peers:
         if peer not in PEERS:
             parser.error(f"no peer {peer!r}; known: {', '.join(PEERS)}")
-    rows = [
-        measured(size, int(threads), peer, options.runs)
-        for size in options.size.split(",")
-        for peer in peers
-        for threads in options.threads.split(",")
-    ]
+    rows = []
+    for size, peer, threads in product(options.size.split(","), peers, options.threads.split(",")):
+        rows.append(measured(size, int(threads), peer, options.runs))
+        if not options.json:
+            print("   ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
     if options.json:
         print(json.dumps(rows, indent=2))
-        return
-    for row in rows:
-        print("   ".join(f"{name} {value}" for name, value in row.items()))
 
 
 if __name__ == "__main__":

@@ -73,12 +73,15 @@ class Context(Numbers):
     open         of a search that is reduced: the commands, and the observers of what has not been seen yet
     first, count the block: its first state, its number of states
     reason       why the workers came back
+    ends         where the levels end that the workers have begun on their own: `passed` of them, at most `most_passed`
+    wide         states of a level that they do not begin on their own
+    news         1: something that was looked for was found, so they come back at the end of the level
     """
 
     fields = (
         "store", "states", "capacity", "at", "until", "table", "lines", "crowd", "threads", "tasks", "task_size",
         "records", "room", "counts", "fresh", "begins", "following", "wanted", "resting", "premises", "changes",
-        "most", "open", "first", "count", "reason",
+        "most", "open", "first", "count", "reason", "ends", "passed", "most_passed", "wide", "news",
         "task", "stop", "arrived", "turn",
     )  # fmt: skip
     shared = frozenset(("task", "stop", "arrived", "turn"))
@@ -127,8 +130,8 @@ class Tally(Numbers):
 
 
 FINISHED, ROOM, CROWDED, STOPPED = 1, 2, 3, 4
-"""Why workers come back: the level is done, the next block may need more room for states, the table is too full,
-somebody asked them to."""
+"""Why workers come back: the level is done and they do not begin the next one, the next block may need more room for
+states, the table is too full, somebody asked them to."""
 
 
 def field(context: Value, name: str) -> Value:

@@ -157,8 +157,8 @@ class Value:
     def store_atomic(self, value: Value) -> None:
         self.function.do(f"store atomic i64 {value.name}, ptr {self.name} seq_cst, align 8")
 
-    def prefetch(self) -> None:
-        self.function.do(f"call void @llvm.prefetch.p0(ptr {self.name}, i32 0, i32 3, i32 1)")
+    def prefetch(self, *, write: bool = False) -> None:
+        self.function.do(f"call void @llvm.prefetch.p0(ptr {self.name}, i32 {int(write)}, i32 3, i32 1)")
 
     def _place(self, index: Operand, type: str) -> Value:
         return self if isinstance(index, int) and index == 0 else self.at(index, type)

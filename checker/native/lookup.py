@@ -11,10 +11,7 @@ from eoscheck.checker.native.context import Tally, get
 from eoscheck.checker.native.ir import Function, Value
 from eoscheck.checker.native.kernel import COMMAND, record_words
 from eoscheck.checker.native.packing import Packing
-from eoscheck.checker.native.table import LINE, Slot, Table
-
-BATCH = 128
-"""Records that are looked up together."""
+from eoscheck.checker.native.table import BATCH, LINE, Slot, Table
 
 NEW = 1 << 18
 """In the tag of a record: nobody knew the state. Its hash has made room for the address of its slot."""
@@ -37,7 +34,7 @@ class LookUp:
     def functions(self) -> list[Function]:
         """All of them, those of the table included."""
         table = self.table
-        found = [table.scan(), table.enter(), table.rebuild(self.words, BATCH), table.grow(self.words)]
+        found = [table.scan(), table.enter(), table.rebuild(self.words), table.grow(self.words)]
         found += [self.emit(), self.resolve(), self.look_up()]
         return [*found, self.find()] if self.slot.exact else found
 

@@ -31,6 +31,9 @@ from eoscheck.checker.reduction import Reduction
 SOME = 64
 """States that are expanded before their successors are looked up."""
 
+AHEAD = 8
+"""How many records ahead of the one that gets its number a slot is fetched."""
+
 SPINS = 2000
 """How often a thread looks at a barrier before it lets others run."""
 
@@ -129,9 +132,15 @@ class _Loops:
             tally.bump(1, "i64", Tally.place("rest"))
             with f.when(resting != 0):
                 found = f.call("hits", "i64", state, resting, convention="fastcc")
-                tally.store(tally.load("i64", Tally.place("hits")) | found, Tally.place("hits"))
+                self._note(f, "hits", tally.load("i64", Tally.place("hits")), found)
             with f.when(tally.load("i64", Tally.place("moves")) == 0):
                 tally.bump(1, "i64", Tally.place("dead"))
+
+    def _note(self, f: Function, what: str, known: Value, found: Value) -> None:
+        """Note properties that were found, if any were."""
+        with f.when(found != 0):
+            f.args["tally"].store(known | found, Tally.place(what))
+            field(f.args["context"], "news").store(f.number(1))
 
     # -- expand, reduced
 
@@ -249,7 +258,10 @@ class _Loops:
         context, tally, task = f.args["context"], f.args["tally"], f.args["task"]
         number = f.variable(get(context, "begins", "ptr").load("i64", task))
         store, records = get(context, "store", "ptr"), self.lookup.records(context, task)
-        with f.loop(0, get(context, "counts", "ptr").load("i64", task)) as r:
+        count = get(context, "counts", "ptr").load("i64", task)
+        with f.loop(0, count) as r:
+            if self.slot.exact:
+                self._fetch_ahead(f, records, (r + AHEAD < count).choose(r + AHEAD, r))
             record = records.at(r * self.record, "i64")
             tag = record.load("i64", self.words + 1)
             with f.when((tag & NEW) != 0):
@@ -266,6 +278,12 @@ class _Loops:
         f.ret()
         return f
 
+    def _fetch_ahead(self, f: Function, records: Value, number: Value) -> None:
+        """Have the slot of a record at hand when its turn comes, if it is new."""
+        record = records.at(number * self.record, "i64")
+        place = f.op("ptr", f"inttoptr i64 {record.load('i64', self.words).name} to ptr")
+        ((record.load("i64", self.words + 1) & NEW) != 0).choose(place, record).prefetch(write=True)
+
     def _ask(self, f: Function, context: Value, tally: Value, state: Value, tag: Value) -> None:
         """Ask the properties that the step can have changed."""
         changed = get(context, "changes", "ptr").load("i64", tag & COMMAND)
@@ -274,7 +292,7 @@ class _Loops:
             asked = changed & get(context, wanted) & ~known
             with f.when(asked != 0):
                 found = f.call(what, "i64", state, asked, convention="fastcc")
-                tally.store(known | found, Tally.place(what))
+                self._note(f, what, known, found)
 
     # -- the search
 
@@ -283,8 +301,8 @@ class _Loops:
         f = Function("prepare_block", "void", "internal", context="ptr")
         context = f.args["context"]
         field(context, "states").store(get(context, "following"))
-        at, until = get(context, "at"), get(context, "until")
-        states, most = get(context, "states"), get(context, "tasks") * get(context, "room")
+        at, states = get(context, "at"), get(context, "states")
+        most = get(context, "tasks") * get(context, "room")
 
         def back(reason: int, condition: Value) -> None:
             with f.when(condition):
@@ -292,11 +310,22 @@ class _Loops:
                 f.ret()
                 f.begin(f.label())
 
-        back(FINISHED, at >= until)
+        with f.when(at == get(context, "until")):
+            passed, width = get(context, "passed"), states - at
+            back(
+                FINISHED,
+                (width == 0)
+                | (width >= get(context, "wide"))
+                | (passed == get(context, "most_passed"))
+                | (get(context, "news") != 0),
+            )
+            get(context, "ends", "ptr").store(states, passed)
+            field(context, "until").store(states)
+            field(context, "passed").store_atomic(passed + 1)
         back(STOPPED, field(context, "stop").load_atomic() != 0)
         back(ROOM, states + most > get(context, "capacity"))
         back(CROWDED, states > get(context, "crowd"))
-        left, size = until - at, get(context, "tasks") * get(context, "task_size")
+        left, size = get(context, "until") - at, get(context, "tasks") * get(context, "task_size")
         count = (left < size).choose(left, size)
         field(context, "first").store(at)
         field(context, "count").store(count)
@@ -324,7 +353,7 @@ class _Loops:
         return (get(context, "count") + size - 1) // size
 
     def work(self) -> Function:
-        """What each thread does: blocks of the present level, until there is a reason to come back."""
+        """What each thread does: block after block, until there is a reason to come back."""
         f = Function("work", "i64", context="ptr", tally="ptr", thread="i64")
         context, tally, thread = f.args["context"], f.args["tally"], f.args["thread"]
 

@@ -21,15 +21,20 @@ PAGE = mmap.PAGESIZE
 HUGE = 2 * 2**20
 """Bytes of a large page, to which what is large begins."""
 
+SMALL = 2 * HUGE
+"""Bytes that are not worth large pages."""
+
 
 class Room:
     """A stretch of addresses. It takes memory where something has been written.
 
     size   bytes of addresses; less where the system does not give as many (`room.size`)
     file   what is written is kept in this file descriptor, which must be made long enough before
+    small  bytes at the beginning that are in pages of the usual size. A large page is taken and cleared as a whole,
+           which a small search does not need, and which takes long where a virtual machine must ask its host for it
     """
 
-    def __init__(self, size: int, file: int | None = None) -> None:
+    def __init__(self, size: int, file: int | None = None, *, small: int = SMALL) -> None:
         self.file = file
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | UNRESERVED if file is None else mmap.MAP_SHARED
         size = -(-size // PAGE) * PAGE
@@ -44,8 +49,8 @@ class Room:
                 raise MemoryError
         self._begin, self._length, self.size = found, size + HUGE, size
         self.address: int = found if file is not None else -(-found // HUGE) * HUGE
-        if file is None and hasattr(mmap, "MADV_HUGEPAGE"):
-            _libc.madvise(self.address, size, mmap.MADV_HUGEPAGE)
+        if file is None and size > small and hasattr(mmap, "MADV_HUGEPAGE"):
+            _libc.madvise(self.address + small, size - small, mmap.MADV_HUGEPAGE)
 
     def forget(self, upto: int) -> None:
         """What lies in the first bytes of a file need not stay in memory: it is read again where it is touched."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import operator
 from collections import Counter
@@ -12,7 +13,7 @@ from pathlib import Path
 from eoscheck.checker.native.checkpoint import Checkpoint, Saved
 from eoscheck.checker.native.context import FINISHED, ROOM
 from eoscheck.checker.native.crew import patient, together
-from eoscheck.checker.native.engine import Functions, Native
+from eoscheck.checker.native.engine import NUMBER, Functions, Native
 from eoscheck.checker.native.jit import QUICK, THOROUGH, Compiling
 from eoscheck.checker.native.memory import available_mb, cores, scratch
 from eoscheck.checker.native.space import TASK_SIZE, Space
@@ -23,6 +24,12 @@ from eoscheck.checker.search import Clock, Exploration, Limits, Report, Watch, r
 
 WORTH_THREADS = 4096
 """States of a level that is worth the work of several threads, and of being watched."""
+
+PASSED = 64
+"""Levels that compiled code may begin before Python has to know."""
+
+NEVER = 1 << 62
+"""More states than there will be."""
 
 LONG = 1.0
 """Seconds after which a search is worth compiling for thoroughly."""
@@ -98,6 +105,8 @@ class Search:
         self.levels = self.visited.levels
         self.found = Exploration(self.visited, fired=[0] * len(engine.model.actions))
         self.interrupted = False
+        self._ends = (NUMBER * PASSED)()
+        self.space.context.ends = ctypes.addressof(self._ends)
         self._kept = 0.0
         self._compiling: Compiling | None = None
 
@@ -149,6 +158,7 @@ class Search:
             found.missed = found.states * (found.transitions + 1 - found.states) / 2**64
 
     def _begin(self) -> None:
+        self.space.context.news = 1  # what is found in the initial state counts once its level is done
         if self.checkpoint and self.checkpoint.saved:
             self._go_on(self.checkpoint.saved)
             return
@@ -216,9 +226,23 @@ class Search:
         context.threads = crew = self._crew()
         self._bound()
         tallies = [tally.address for tally in self.space.tallies]
-        left = context.until - context.at
-        watched = self._look_up if left >= WORTH_THREADS else None
-        together(crew, lambda i: functions.work(context.address, tallies[i], i), watched, self._halt)
+        wide = context.until - context.at >= WORTH_THREADS
+        watched = self._look_up if wide else None
+        context.wide, context.passed = NEVER if wide else WORTH_THREADS, 0
+        deeper = PASSED if self.limits.depth is None else self.limits.depth - self.found.depth
+        context.most_passed, self._sent = min(PASSED, deeper), len(self.levels)
+        try:
+            together(crew, lambda i: functions.work(context.address, tallies[i], i), watched, self._halt)
+        finally:
+            self._pass()
+
+    def _pass(self) -> None:
+        """Take note of the levels that compiled code has begun. Nothing had been found in those before, so to each of
+        them the same had been seen."""
+        passed, seen = self.space.context.passed, self.visited.seen
+        self.levels[self._sent :] = self._ends[:passed]
+        self.found.depth = len(self.levels) - 1
+        seen[self.found.depth - passed :] = [seen[-1]] * passed
 
     def _bound(self) -> None:
         """Blocks become smaller as the limit of states comes near, so that no more is found than was asked for."""
@@ -239,6 +263,7 @@ class Search:
 
     def _look_up(self) -> None:
         """What Python does now and then while the threads work."""
+        self._pass()
         self._count()
         self.space.relieve()
         if self.interrupted or self._tick() or self._better() or self._due():
@@ -289,6 +314,7 @@ class Search:
             self._record(tally.hits & ~self.watch.pointwise, steps)
             self.found.premises |= tally.premises
             tally.hits = tally.premises = 0
+        self.space.context.news = 0
 
     def _record(self, hits: int, steps: int) -> None:
         for i in range(hits.bit_length()):

@@ -18,7 +18,7 @@ from eoscheck.checker.native.store import Store
 from eoscheck.checker.native.table import FINGERPRINT, LINE, NARROW, WIDE, Slot
 from eoscheck.checker.search import resident_mb
 
-TASKS, TASK_SIZE = 16, 1024
+TASKS, TASK_SIZE = 64, 256
 """A block: tasks, and states of each."""
 
 FIRST_LINES = 16
@@ -70,7 +70,8 @@ class Space:
     def _make_records(self) -> None:
         engine, context, size = self.engine, self.context, record_words(self.engine.packing)
         context.room = TASK_SIZE * self.most_successors
-        self._records = Room(context.room * TASKS * size * 8)
+        records = context.room * TASKS * size * 8
+        self._records = Room(records, small=records)
         context.records = self._records.address
         self._numbers = (NUMBER * (3 * TASKS))()
         for k, name in enumerate(("counts", "fresh", "begins")):

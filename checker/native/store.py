@@ -14,6 +14,9 @@ from eoscheck.checker.native.memory import Room, physical
 ADDRESSES = 1 << 40
 """Bytes of addresses that are asked for where states lie in a file."""
 
+FEW = 1 << 25
+"""Bytes of states that are not worth large pages."""
+
 STEP = 1 << 26
 """Bytes by which the part grows that may be used."""
 
@@ -35,7 +38,7 @@ class Store:
         if path is not None:
             self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         # Of addresses there is an end as well: where states lie in memory, no more are asked for than it could fill.
-        self.room = Room(ADDRESSES if path else min(ADDRESSES, 2 * physical()), self.file)
+        self.room = Room(ADDRESSES if path else min(ADDRESSES, 2 * physical()), self.file, small=FEW)
         self.capacity = 0
 
     @property

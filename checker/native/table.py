@@ -11,6 +11,7 @@ probing stays in a segment, so threads can own different ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from eoscheck.checker.native.context import get
@@ -21,6 +22,12 @@ SHARE = 6
 
 LINE = 64
 """Bytes of a cache line."""
+
+MOST_PARTS = 4
+"""How many times as large a table becomes at the most, when it grows."""
+
+BATCH = 128
+"""States that are looked up, or entered, together, so that cache misses overlap."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +111,7 @@ class Table:
             wanted = self.entry(lines, hash, f.number(-1), line.get() != home)
             found = self._matches(f, table.at(line.get() * LINE, "i8"), wanted, marks) & behind.get()
             with f.when(found != 0):
-                kind = found.type
-                first = f.op(kind, f"call {kind} @llvm.cttz.{kind}({kind} {found.name}, i1 true)")
-                f.ret((line.get() << slot.share) + first.to("i64"))
+                f.ret((line.get() << slot.share) + self._first(f, found))
                 f.begin(f.label())
             behind.set(-1)
             line.set(self.further(lines, line.get()))
@@ -115,20 +120,29 @@ class Table:
 
     def _matches(self, f: Function, place: Value, wanted: Value, marks: Value) -> Value:
         """By bit, which of the slots of a line are empty or have the same marks."""
-        type, count = self.slot.type, self.slot.lanes
-        vector = f"<{count} x {type}>"
-
-        def all_lanes(value: Value) -> str:
-            one = f.op(vector, f"insertelement {vector} poison, {type} {value.name}, i64 0").name
-            shuffle = f"shufflevector {vector} {one}, {vector} poison, <{count} x i32> zeroinitializer"
-            return f.op(vector, shuffle).name
-
+        vector = f"<{self.slot.lanes} x {self.slot.type}>"
         slots = f.op(vector, f"load {vector}, ptr {place.name}, align {LINE}").name
-        tags = f.op(vector, f"and {vector} {slots}, {all_lanes(marks)}").name
-        same = f.op("v", f"icmp eq {vector} {tags}, {all_lanes(wanted)}").name
+        tags = f.op(vector, f"and {vector} {slots}, {self._all_lanes(marks)}").name
+        same = f.op("v", f"icmp eq {vector} {tags}, {self._all_lanes(wanted)}").name
         empty = f.op("v", f"icmp eq {vector} {slots}, zeroinitializer").name
-        either = f.op("v", f"or <{count} x i1> {same}, {empty}").name
-        return f.op(f"i{count}", f"bitcast <{count} x i1> {either} to i{count}")
+        return self._lanes(f.op("v", f"or <{self.slot.lanes} x i1> {same}, {empty}"))
+
+    def _all_lanes(self, value: Value) -> str:
+        """The same value for each slot of a line."""
+        f, vector = value.function, f"<{self.slot.lanes} x {self.slot.type}>"
+        one = f.op(vector, f"insertelement {vector} poison, {self.slot.type} {value.name}, i64 0").name
+        zeros = f"<{self.slot.lanes} x i32> zeroinitializer"
+        return f.op(vector, f"shufflevector {vector} {one}, {vector} poison, {zeros}").name
+
+    def _lanes(self, answers: Value) -> Value:
+        """The answers for the slots of a line, as the bits of a number."""
+        count = self.slot.lanes
+        return answers.function.op(f"i{count}", f"bitcast <{count} x i1> {answers.name} to i{count}")
+
+    def _first(self, f: Function, bits: Value) -> Value:
+        """The place of the lowest bit of a number that is not 0."""
+        kind = bits.type
+        return f.op(kind, f"call {kind} @llvm.cttz.{kind}({kind} {bits.name}, i1 true)").to("i64")
 
     def enter(self) -> Function:
         """Enter a state that is not in the table."""
@@ -146,81 +160,134 @@ class Table:
         f.ret()
         return f
 
-    def rebuild(self, words: int, batch: int) -> Function:
+    def rebuild(self, words: int) -> Function:
         """Enter all states into an empty table, those that belong to a thread."""
         f = Function("rebuild", "void", context="ptr", thread="i64")
         context = f.args["context"]
         store, lines = get(context, "store", "ptr"), get(context, "lines")
-        hashes, numbers = f.array("i64", batch), f.array("i64", batch)
-        filled = f.variable(f.number(0))
-
-        def flush() -> None:
-            with f.loop(0, filled.get()) as k:
-                f.call(
-                    "enter",
-                    "void",
-                    context,
-                    hashes.load("i64", k),
-                    numbers.load("i64", k),
-                    convention="fastcc",
-                )
-            filled.set(0)
-
+        waiting = _Waiting(f, self)
         with f.loop(0, get(context, "states")) as number:
             hash = f.call("hash", "i64", store.at(number * words, "i64"), convention="fastcc")
             with f.when(owner(hash, get(context, "threads")) == f.args["thread"]):
-                place = filled.get()
-                hashes.store(hash, place)
-                numbers.store(number, place)
+                waiting.hashes.store(hash, waiting.filled.get())
                 get(context, "table", "ptr").at(self.home(lines, hash) * LINE, "i8").prefetch()
-                filled.set(place + 1)
-                with f.when(filled.get() == batch):
-                    flush()
-        flush()
+                waiting.add(number, waiting.enter)
+        waiting.enter()
         f.ret()
         return f
 
     def grow(self, words: int) -> Function:
         """Move what the old table of 2**`before` lines holds into the present one, for the segments of a thread.
-        What lies in its own line moves by its tag; what had to go further is looked up and entered at the end."""
+        What lies in its own line moves by its tag; what had to go further is looked up, and entered once its segment
+        has moved."""
         f = Function("grow", "void", context="ptr", old="ptr", before="i64", thread="i64")
-        context, old, before = f.args["context"], f.args["old"], f.args["before"]
-        type, threads = self.slot.type, get(context, "threads")
-        segment = f.number(1) << (before - SHARE)
-        first = ((f.args["thread"] << SHARE) + threads - 1) // threads * segment
-        last = (((f.args["thread"] + 1) << SHARE) + threads - 1) // threads * segment
-        for step in (self._move, self._move_further) if self.slot.exact else (self._move,):
-            with f.loop(first, last) as line, f.loop(0, f.number(self.slot.lanes)) as k:
-                value = old.load(type, (line << self.slot.share) + k)
-                if not self.slot.exact:
-                    with f.when(value != 0):
-                        f.call("enter", "void", context, value, f.number(0), convention="fastcc")
-                    continue
-                moved = (value >> self.index(before)) & 1
-                with f.when((value != 0) & (moved == (0 if step == self._move else 1))):
-                    step(f, line, value, words)
+        before, thread, threads = f.args["before"], f.args["thread"], get(f.args["context"], "threads")
+        first = ((thread << SHARE) + threads - 1) // threads
+        last = (((thread + 1) << SHARE) + threads - 1) // threads
+        size = f.number(1) << (before - SHARE)
+        with f.loop(first, last) as segment:
+            begin, end = segment * size, (segment + 1) * size
+            if self.slot.exact:
+                self._grow_segment(f, begin, end, words)
+            else:
+                self._enter_all(f, begin, end)
         f.ret()
         return f
 
-    def _move(self, f: Function, line: Value, value: Value, words: int) -> None:
-        context, before = f.args["context"], f.args["before"]
-        table, lines = get(context, "table", "ptr"), get(context, "lines")
-        more = (lines - before).to(self.slot.type)
-        tag = value & self.marks(before, 0)
-        to = (line << (lines - before)) | (tag >> (f.number(self.slot.bits, self.slot.type) - more)).to("i64")
-        at = f.variable(to << self.slot.share)
-        with f.repeat(lambda: table.load(self.slot.type, at.get()) != 0):
-            at.set(at.get() + 1)
-        table.store((tag << more) | (value & ~self.marks(before, 1)), at.get())
+    def _enter_all(self, f: Function, begin: Value, end: Value) -> None:
+        """Enter the hashes that lie in lines of the old table."""
+        context, old = f.args["context"], f.args["old"]
+        with f.loop(begin << self.slot.share, end << self.slot.share) as at:
+            value = old.load(self.slot.type, at)
+            with f.when(value != 0):
+                f.call("enter", "void", context, value, f.number(0), convention="fastcc")
 
-    def _move_further(self, f: Function, line: Value, value: Value, words: int) -> None:
-        context = f.args["context"]
-        number = self.number(f.args["before"], value)
-        state = get(context, "store", "ptr").at(number * words, "i64")
-        hash = f.call("hash", "i64", state, convention="fastcc")
-        f.call("enter", "void", context, hash, number, convention="fastcc")
+    def _grow_segment(self, f: Function, begin: Value, end: Value, words: int) -> None:
+        context, old, before = f.args["context"], f.args["old"], f.args["before"]
+        store, lines = get(context, "store", "ptr"), get(context, "lines")
+        waiting = _Waiting(f, self)
+
+        def enter() -> None:
+            with f.loop(0, waiting.filled.get()) as k:
+                state = store.at(waiting.numbers.load("i64", k) * words, "i64")
+                hash = f.call("hash", "i64", state, convention="fastcc")
+                waiting.hashes.store(hash, k)
+                get(context, "table", "ptr").at(self.home(lines, hash) * LINE, "i8").prefetch()
+            waiting.enter()
+
+        with f.loop(begin, end) as line:
+            self._divide(f, line)
+        with f.loop(begin, end) as line:
+            left = f.variable(self._moved(f, line))
+            with f.repeat(lambda: left.get() != 0):
+                at = (line << self.slot.share) + self._first(f, left.get())
+                left.set(left.get() & (left.get() - 1))
+                number = self.number(before, old.load(self.slot.type, at))
+                store.at(number * words, "i64").prefetch()
+                waiting.add(number, enter)
+        enter()
+
+    def _divide(self, f: Function, line: Value) -> None:
+        """Move what lies in its own line. Which of the slots are taken is anyone's guess, so nothing is asked: a slot
+        that is empty, or is not moved now, is written as well, and written over by the next."""
+        context, old, before = f.args["context"], f.args["old"], f.args["before"]
+        type, lanes = self.slot.type, self.slot.lanes
+        table, lines = get(context, "table", "ptr"), get(context, "lines")
+        more = lines - before
+        shift = f.number(self.slot.bits, type) - more.to(type)
+        parts, ends = f.array(type, 2 * MOST_PARTS * lanes), f.array("i64", MOST_PARTS)
+        for part in range(MOST_PARTS):
+            ends.store(f.number(2 * lanes * part), part)
+            for k in range(lanes):
+                parts.store(f.number(0, type), 2 * lanes * part + k)
+        for k in range(lanes):
+            value = old.load(type, (line << self.slot.share) + k)
+            tag = value & self.marks(before, 0)
+            which = (tag >> shift).to("i64")
+            at = ends.load("i64", which)
+            parts.store((tag << more.to(type)) | (value & ~self.marks(before, 1)), at)
+            stays = (value != 0) & ((value >> self.index(before)) & 1 == 0)
+            ends.store(at + stays.to("i64"), which)
+        for part in range(MOST_PARTS):
+            parts.store(f.number(0, type), ends.load("i64", part))
+        with f.loop(0, f.number(1) << more) as which:
+            to = table.at(((line << more) + which) * LINE, "i8")
+            text = f"call void @llvm.memcpy.p0.p0.i64(ptr align {LINE} {to.name}, ptr align {LINE}"
+            f.do(f"{text} {parts.at(which * (2 * LINE), 'i8').name}, i64 {LINE}, i1 0)")
+
+    def _moved(self, f: Function, line: Value) -> Value:
+        """By bit, which of the slots of a line of the old table had to go further."""
+        flag = f.number(1, self.slot.type) << self.index(f.args["before"])
+        vector = f"<{self.slot.lanes} x {self.slot.type}>"
+        slots = f.op(vector, f"load {vector}, ptr {f.args['old'].at(line * LINE, 'i8').name}, align {LINE}")
+        flags = f.op(vector, f"and {vector} {slots.name}, {self._all_lanes(flag)}")
+        return self._lanes(f.op("v", f"icmp ne {vector} {flags.name}, zeroinitializer"))
 
 
 def owner(hash: Value, threads: Value) -> Value:
     """The thread that owns the segment of a hash: the last one whose first segment is no higher."""
     return ((hash >> (64 - SHARE)) * threads) >> SHARE
+
+
+class _Waiting:
+    """States that wait to be entered, `filled` of them: their numbers and hashes."""
+
+    def __init__(self, f: Function, table: Table) -> None:
+        self.f, self.table = f, table
+        self.hashes, self.numbers = f.array("i64", BATCH), f.array("i64", BATCH)
+        self.filled = f.variable(f.number(0))
+
+    def add(self, number: Value, full: Callable[[], None]) -> None:
+        """One more; `full` is done when there is no room for another."""
+        self.numbers.store(number, self.filled.get())
+        self.filled.set(self.filled.get() + 1)
+        with self.f.when(self.filled.get() == BATCH):
+            full()
+
+    def enter(self) -> None:
+        """Enter them all."""
+        f = self.f
+        with f.loop(0, self.filled.get()) as k:
+            given = (self.hashes.load("i64", k), self.numbers.load("i64", k))
+            f.call("enter", "void", f.args["context"], *given, convention="fastcc")
+        self.filled.set(0)
