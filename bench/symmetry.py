@@ -1,5 +1,5 @@
-"""How much symmetry there is to gain by: of the states that are explored, how many are the same but for two instances
-of a processor that have changed places.
+"""How much symmetry there is to gain by: of the states that are explored, how many are the same but for instances of
+a processor that have changed places.
 
 python bench/symmetry.py specs/transactions specs/stores --set bounds.faults=2
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from eoscheck.checker.checking import specs_in
 from eoscheck.checker.compiled import Compiled
@@ -32,12 +33,13 @@ OF_PROCESSES, BY_PROCESS, BY_PRODUCER = ("owner", "holder"), ("members",), ("epo
 Exchange = Callable[[bytes], bytes]
 
 
-def twins(pipeline: Pipeline) -> tuple[Processor, Processor] | None:
-    """The first two instances of a processor."""
+def instances(pipeline: Pipeline) -> list[Processor]:
+    """Those of the first processor that has several."""
     for stage in pipeline.stages:
-        if len(stage.clients) > 1 and isinstance(stage.clients[0], Processor):
-            return stage.clients[0], stage.clients[1]
-    return None
+        found = [client for client in stage.clients if isinstance(client, Processor)]
+        if len(found) > 1:
+            return found
+    return []
 
 
 def exchange(pipeline: Pipeline, one: Processor, other: Processor) -> Exchange:
@@ -70,6 +72,15 @@ def exchange(pipeline: Pipeline, one: Processor, other: Processor) -> Exchange:
     return exchanged
 
 
+def orbit(state: bytes, swaps: Sequence[Exchange]) -> set[bytes]:
+    """What becomes of a state by exchanging instances, as often as one likes."""
+    found, new = {state}, [state]
+    while new:
+        new = [t for t in {swap(s) for s in new for swap in swaps} if t not in found]
+        found.update(new)
+    return found
+
+
 def commutes(engine: Compiled, state: bytes, swap: Exchange) -> bool:
     """Whether what can follow does not care who is who."""
     after = {swap(t) for _, t in engine.successors(state) if isinstance(t, bytes)}
@@ -77,21 +88,21 @@ def commutes(engine: Compiled, state: bytes, swap: Exchange) -> bool:
 
 
 def measured(spec: str, settings: Sequence[str]) -> dict[str, object] | None:
-    """The figures of one spec; None where no processor has two instances."""
+    """The figures of one spec; None where no processor has several instances."""
     pipeline = prepare(spec, changes=[change(text) for text in settings])
     assert isinstance(pipeline, Pipeline)
-    pair = twins(pipeline)
-    if pair is None:
+    swaps = [exchange(pipeline, one, other) for one, other in pairwise(instances(pipeline))]
+    if not swaps:
         return None
     engine = engine_for(pipeline)
     assert isinstance(engine, Native)
     options = Options(reduce=False, everything=True)
     found = search(engine, limits_of(pipeline.spec, states=MOST), None, options).found
-    swap = exchange(pipeline, *pair)
     states = [found.visited.state(number) for number in range(found.states)]
     plain = Compiled(engine.program)
-    same = all(commutes(plain, state, swap) for state in states[:: max(1, len(states) // SAMPLE)])
-    kept = len({min(state, swap(state)) for state in states}) if same else None
+    sample = states[:: max(1, len(states) // SAMPLE)]
+    same = all(commutes(plain, state, swap) for state in sample for swap in swaps)
+    kept = len({min(orbit(state, swaps)) for state in states}) if same else None
     return {
         "spec": spec,
         "complete": found.complete,

@@ -46,6 +46,7 @@ class Figures:
     queue          states that wait to be expanded
     growth         by how much this level is larger than the last; 0 where there is none
     memory_mb      that the process has now
+    violated       properties of which a counterexample is known
     """
 
     level: int
@@ -56,6 +57,7 @@ class Figures:
     width: int = 0
     last_width: int = 0
     memory_mb: float = 0.0
+    violated: int = 0
 
     @property
     def growth(self) -> float:
@@ -186,13 +188,14 @@ EVERY = 512
 class Clock:
     """Looks at the limits and reports progress, once in a while.
 
+    safety   properties, by bit, that are violated where they are hit
     before   seconds that were spent on the search by processes before this one, which no limit counts
     """
 
     EVERY = 1.0
 
-    def __init__(self, limits: Limits, report: Report | None) -> None:
-        self.limits, self.report = limits, report
+    def __init__(self, limits: Limits, report: Report | None, safety: int) -> None:
+        self.limits, self.report, self.safety = limits, report, safety
         self.before = 0.0
         self.started = self.reported = time.monotonic()
 
@@ -219,6 +222,7 @@ class Clock:
                     widths[1],
                     widths[0],
                     resident_mb(),
+                    sum(self.safety >> i & 1 for i in found.hits),
                 )
             )
         if self.limits.seconds is not None and now - self.started > self.limits.seconds:
@@ -316,7 +320,7 @@ def explore(engine: Engine, limits: Limits, report: Report | None = None) -> Exp
     seen = Seen(engine)
     found = Exploration(seen, states=1)
     found.fired = [0] * len(engine.model.actions)
-    clock = Clock(limits, report)
+    clock = Clock(limits, report, Watch(engine).safety)
     try:
         found.stopped = _search(engine, limits, found, seen, clock)
     except KeyboardInterrupt:

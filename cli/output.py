@@ -123,6 +123,7 @@ class Progress:
         expanded = figures.distinct - figures.queue - (last.distinct - last.queue if last else 0)
         parts = [
             f"level {figures.level}",
+            *([f"violated {figures.violated}"] if figures.violated else ()),
             f"distinct {_short(figures.distinct)}",
             f"generated {_short(figures.generated)}",
             f"queue {_short(figures.queue)}",

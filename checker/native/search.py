@@ -100,7 +100,7 @@ class Search:
             spill=scratch() if limits.memory_mb is not None else None,
             file=self.checkpoint.states if self.checkpoint else None,
         )
-        self.clock = Clock(replace(limits, memory_mb=None), report)
+        self.clock = Clock(replace(limits, memory_mb=None), report, self.watch.safety)
         self.visited = Visited(engine, self.space)
         self.levels = self.visited.levels
         self.found = Exploration(self.visited, fired=[0] * len(engine.model.actions))

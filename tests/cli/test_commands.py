@@ -406,15 +406,16 @@ class TestLongRuns:
     ):
         from eoscheck.checker.search import Figures
 
-        def line(width: int, last_width: int, columns: int) -> str:
+        def line(width: int, last_width: int, columns: int, violated: int = 0) -> str:
             stream = Screen(True)
             monkeypatch.setattr(sys, "stderr", stream)
             monkeypatch.setenv("COLUMNS", str(columns))
-            Progress()(Figures(40, 2_000_000, 30_000_000, 200_000, 10.0, width, last_width, 300.0))
+            Progress()(Figures(40, 2_000_000, 30_000_000, 200_000, 10.0, width, last_width, 300.0, violated))
             return stream.text.strip("\r").removesuffix("\x1b[K")
 
         wide = "level 40  distinct 2,000,000  generated 30.0M  queue 200,000  3,000,000/s  10 s"
         assert line(300_000, 200_000, 200) == f"{wide}  growth 1.50  300 MB"
         assert line(100_000, 200_000, 200) == f"{wide}  about 2 s left  growth 0.50  300 MB"
         assert line(100_000, 200_000, 81) == wide
+        assert line(100_000, 200_000, 81, 2).startswith("level 40  violated 2  distinct 2,000,000  ")
         assert len(line(100_000, 200_000, 40)) < 40

@@ -7,11 +7,13 @@ with the rule survives without it.
 
 from __future__ import annotations
 
-import functools
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -221,23 +223,38 @@ def eoscheck(package: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
+def proved(spec: str, name: str) -> str:
+    """A proof that rests on all rules."""
+    found = Prover(prepare(str(ROOT / "specs" / spec), wanted=[name]), Limits()).prove()
+    assert found.answer.exit_code == 0 and found.proof is not None, found.answer
+    return found.proof.to_json()
+
+
+Proofs = dict[tuple[str, str], "Future[str]"]
+
+
+@pytest.fixture(scope="module")
+def proofs(request: pytest.FixtureRequest) -> Iterator[Proofs]:
+    """Those that the tests of this run ask for, made beside them; by spec and property."""
+    chosen = [
+        item.callspec.params.get("mutation") for item in request.session.items if hasattr(item, "callspec")
+    ]
+    asked = {
+        (m.spec, m.property): None for m in chosen if isinstance(m, Mutation) and m.property not in LIVENESS
+    }
+    with ProcessPoolExecutor(os.cpu_count() or 1, multiprocessing.get_context("fork")) as workers:
+        yield {names: workers.submit(proved, *names) for names in asked}
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)
-def test_a_broken_rule_is_noticed(mutation: Mutation, tmp_path: Path) -> None:
+def test_a_broken_rule_is_noticed(mutation: Mutation, proofs: Proofs, tmp_path: Path) -> None:
     broken_package(tmp_path, mutation)
     result = eoscheck(tmp_path, "check", "--jobs", "1", f"specs/{mutation.spec}")
     assert result.returncode == 1, result.stdout + result.stderr
     assert mutation.property in result.stdout
     if mutation.property not in LIVENESS:
         file = tmp_path / "proof.json"
-        file.write_text(proved(mutation.spec, mutation.property), encoding="utf-8")
+        file.write_text(proofs[mutation.spec, mutation.property].result(), encoding="utf-8")
         result = eoscheck(tmp_path, "prove", "--check", str(file))
         assert result.returncode == 1, result.stdout + result.stderr
         assert "✗ FAILS" in result.stdout
-
-
-@functools.cache
-def proved(spec: str, name: str) -> str:
-    """A proof that rests on all rules."""
-    found = Prover(prepare(str(ROOT / "specs" / spec), wanted=[name]), Limits()).prove()
-    assert found.answer.exit_code == 0 and found.proof is not None, found.answer
-    return found.proof.to_json()

@@ -7,7 +7,6 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import pytest
 from eoscheck.checker.checking import specs_in
 from eoscheck.checker.native.search import Options, explore_natively
 from eoscheck.checker.prepare import prepare
@@ -27,8 +26,13 @@ PROMISES = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "wanted", "settings"), PROMISES, ids=str)
-def test_a_promise_is_proved(spec: str, wanted: tuple[str, ...], settings: tuple[str, ...]) -> None:
+def test_promises_are_proved() -> None:
+    with ProcessPoolExecutor(os.cpu_count() or 1, multiprocessing.get_context("fork")) as workers:
+        for promise in [workers.submit(is_proved, *promise) for promise in PROMISES]:
+            promise.result()
+
+
+def is_proved(spec: str, wanted: tuple[str, ...], settings: tuple[str, ...]) -> None:
     changes = [change(text) for text in settings]
     prover = Prover(prepare(str(SPECS / f"{spec}.yaml"), wanted=wanted, changes=changes), Limits())
     found = prover.prove()

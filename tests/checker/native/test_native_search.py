@@ -16,6 +16,7 @@ import pytest
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.engine import Interpreter
 from eoscheck.checker.liveness import violations
+from eoscheck.checker.native import search as search_module
 from eoscheck.checker.native import space as space_module
 from eoscheck.checker.native.engine import Native
 from eoscheck.checker.native.jit import QUICK, THOROUGH
@@ -137,6 +138,22 @@ def test_any_number_of_threads_finds_the_same_states_in_the_same_order(
 def roomy() -> Exploration:
     """A search whose table is large enough from the beginning."""
     return run(digits(6))
+
+
+@pytest.mark.parametrize("build", [two_phase_commit, lambda: Model([Clock(), Counter()]), lambda: digits(3)])
+@pytest.mark.parametrize("depth", [None, 1, 4])
+def test_levels_that_python_does_not_look_at_are_the_same(
+    build: Callable[[], Model], depth: int | None
+) -> None:
+    slow = explore(Interpreter(build()), Limits(depth=depth))
+    seen = []
+    for passed in (0, 1, 3, 64):
+        with patch.object(search_module, "PASSED", passed):
+            search = Search(Native(trace(build())), Limits(depth=depth), Options(), None)
+            found = search.run()
+        assert found.figures() == slow.figures() and search.levels == slow.visited.levels
+        seen.append(search.visited.seen)
+    assert seen == seen[:1] * 4 and len(seen[0]) == (depth or found.depth)
 
 
 def search_from(slot: Slot, threads: int) -> Search:
