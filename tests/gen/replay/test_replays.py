@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from eoscheck.checker.examine import examine, limits_of
+from eoscheck.checker.examine import judge_all, limits_of
 from eoscheck.checker.prepare import prepare
 from eoscheck.gen.replay.conform import conform
 from eoscheck.gen.replay.plan import unplayable
@@ -55,7 +55,7 @@ def test_a_spec_is_as_the_model_says(path: Path, testbeds: Callable[[str], Testb
     assert kafka is not None and not reason
     testbed = testbeds(str(kafka))
     subject = prepare(str(path))
-    found = examine(subject, limits_of(subject.spec))
+    found = judge_all(subject, limits_of(subject.spec)).examination
     for name, trace in found.traces.items():
         plan = plan_trace(trace)
         if plan.unforced:
@@ -77,7 +77,7 @@ def test_every_spec_of_the_list_is_there() -> None:
 def test_a_store_in_postgresql(testbeds: Callable[[str], Testbed], postgresql: str) -> None:
     """The row that is there twice, in a database of its own process."""
     subject = prepare(str(ROOT / "stores" / "insert-in-transaction.yaml"))
-    trace = examine(subject, limits_of(subject.spec)).traces["no-duplicates@ledger"]
+    trace = judge_all(subject, limits_of(subject.spec)).examination.traces["no-duplicates@ledger"]
     testbed = testbeds("3.9.1")
     before, testbed.database = testbed.database, postgresql
     try:
