@@ -270,7 +270,7 @@ class _Loops:
                 for k in range(self.words):
                     state.store(record.load("i64", k), k)
                 if self.slot.exact:
-                    place = f.op("ptr", f"inttoptr i64 {record.load('i64', self.words).name} to ptr")
+                    place = self._slot_of(f, record)
                     marks = self.table.marks(get(context, "lines"), 1)
                     place.store((place.load(self.slot.type) & marks) | (index + 1).to(self.slot.type))
                 number.set(index + 1)
@@ -281,8 +281,12 @@ class _Loops:
     def _fetch_ahead(self, f: Function, records: Value, number: Value) -> None:
         """Have the slot of a record at hand when its turn comes, if it is new."""
         record = records.at(number * self.record, "i64")
-        place = f.op("ptr", f"inttoptr i64 {record.load('i64', self.words).name} to ptr")
-        ((record.load("i64", self.words + 1) & NEW) != 0).choose(place, record).prefetch(write=True)
+        new = (record.load("i64", self.words + 1) & NEW) != 0
+        new.choose(self._slot_of(f, record), record).prefetch(write=True)
+
+    def _slot_of(self, f: Function, record: Value) -> Value:
+        """The slot that a new record has taken."""
+        return f.op("ptr", f"inttoptr i64 {record.load('i64', self.words).name} to ptr")
 
     def _ask(self, f: Function, context: Value, tally: Value, state: Value, tag: Value) -> None:
         """Ask the properties that the step can have changed."""

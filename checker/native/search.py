@@ -194,7 +194,7 @@ class Search:
         return self.watch.decided(self.found) or (bool(self.until) and self.until <= hits)
 
     def _level(self) -> str | None:
-        """Expand the present level; gives the limit that was reached, or None."""
+        """Expand the level, and those that compiled code goes on to. Gives the limit that is reached, or None."""
         context, space = self.space.context, self.space
         level = self.found.depth - 1
         del self.visited.seen[level + 1 :]

@@ -15,7 +15,7 @@ from eoscheck.checker.native.lookup import RECENT
 from eoscheck.checker.native.memory import Room, scratch
 from eoscheck.checker.native.reduced import row_words, words_of
 from eoscheck.checker.native.store import Store
-from eoscheck.checker.native.table import FINGERPRINT, LINE, NARROW, WIDE, Slot
+from eoscheck.checker.native.table import FINGERPRINT, LINE, MOST_PARTS, NARROW, WIDE, Slot
 from eoscheck.checker.search import resident_mb
 
 TASKS, TASK_SIZE = 64, 256
@@ -146,6 +146,7 @@ class Space:
         lines = before + (2 if before < FIRST_LINES + 4 else 1)
         wider = self.slot is NARROW and lines + self.slot.share > self.slot.most
         lines = before + 2 if wider else lines
+        assert wider or 1 << lines - before <= MOST_PARTS
         self._check(LINE << lines)
         if wider:
             self.slot = WIDE

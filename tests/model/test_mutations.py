@@ -244,6 +244,7 @@ def proofs(request: pytest.FixtureRequest) -> Iterator[Proofs]:
     }
     with ProcessPoolExecutor(os.cpu_count() or 1, multiprocessing.get_context("fork")) as workers:
         yield {names: workers.submit(proved, *names) for names in asked}
+        workers.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)

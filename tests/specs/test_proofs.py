@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
+import pytest
 from eoscheck.checker.checking import specs_in
 from eoscheck.checker.native.search import Options, explore_natively
 from eoscheck.checker.prepare import prepare
@@ -26,10 +28,20 @@ PROMISES = [
 ]
 
 
-def test_promises_are_proved() -> None:
+Promise = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+@pytest.fixture(scope="module")
+def answers() -> Iterator[dict[Promise, Future[None]]]:
+    """Whether each is proved, found out beside each other."""
     with ProcessPoolExecutor(os.cpu_count() or 1, multiprocessing.get_context("fork")) as workers:
-        for promise in [workers.submit(is_proved, *promise) for promise in PROMISES]:
-            promise.result()
+        yield {promise: workers.submit(is_proved, *promise) for promise in PROMISES}
+        workers.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise[0])
+def test_a_promise_is_proved(promise: Promise, answers: dict[Promise, Future[None]]) -> None:
+    answers[promise].result()
 
 
 def is_proved(spec: str, wanted: tuple[str, ...], settings: tuple[str, ...]) -> None:
