@@ -6,9 +6,9 @@ masks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 
 from eoscheck.checker import expressions as ex
@@ -52,19 +52,41 @@ def spent(program: Program) -> frozenset[int]:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a command gives a variable.
+
+    stays   values that it may leave as they are
+    known   values that it may give it in any case
+    of      other values: those that follow from the values of one variable each, that is from its value v those of the
+            bits in row v
+    """
+
+    stays: int = 0
+    known: int = 0
+    of: tuple[tuple[int, tuple[int, ...]], ...] = ()
+
+    def values(self, source: Callable[[int], int]) -> int:
+        """What the variable can be given where variables have the values that `source` tells of them."""
+        rows = (row for cell, table in self.of for v, row in enumerate(table) if source(cell) >> v & 1)
+        return reduce(or_, rows, self.known)
+
+    def __or__(self, other: Given) -> Given:
+        of = tuple(dict.fromkeys((*self.of, *other.of)))
+        return Given(self.stays | other.stays, self.known | other.known, of)
+
+
+@dataclass(frozen=True)
 class Footprint:
     """One command.
 
     before   by variable, the values that its guards admit, where they say something of that variable alone
-    after    by variable that it may write, the values that this may have then
-    raises   by variable, the number that is added to it
+    given    by variable that it may write, what it gives it
     """
 
     command: GuardedCommand
     literals: tuple[Expr, ...]
     before: dict[int, int]
-    after: dict[int, int]
-    raises: dict[int, int]
+    given: dict[int, Given]
     reads: frozenset[int]
     writes: frozenset[int]
 
@@ -97,21 +119,59 @@ class Footprints:
         for literal in asked:
             if (values := self.values(literal)) is not None:
                 before[values[0]] = before.get(values[0], self.domain[values[0]]) & values[1]
-        after = {cell: self.domain[cell] for cell in command.writes}
-        raises: dict[int, int] = {}
+        given: dict[int, Given] = {}
         for effect in command.effects:
-            if effect.index.op == "const":
+            if effect.index.op == "const":  # of two effects on one variable the later one counts
                 cell = effect.region.base + effect.index.args[0]
-                after[cell] = self._results(effect.value, before) & self.domain[cell]
-                raises.pop(cell, None)  # of two effects on one variable the later one counts
-                if (number := _added(effect.value, cell)) is not None:
-                    raises[cell] = number
+                given[cell] = self._given(effect.value, cell)
         for effect in command.effects:
             if effect.index.op != "const":
-                after.update((cell, self.domain[cell]) for cell in effect.cells())
-                raises = {cell: n for cell, n in raises.items() if cell not in effect.cells()}
+                for cell in effect.cells():
+                    given[cell] = given.get(cell, Given(stays=self.domain[cell])) | self._given(
+                        effect.value, cell
+                    )
         reads, writes = command.reads - self.spent, command.writes - self.spent
-        return Footprint(command, asked, before, after, raises, reads, writes)
+        return Footprint(command, asked, before, given, reads, writes)
+
+    def admitted(self, footprint: Footprint, cell: int) -> int:
+        """The values that a variable can have where a command is enabled, as far as its guards say it of that variable
+        alone."""
+        return self._value(footprint.before, cell)
+
+    def after(self, footprint: Footprint, cell: int) -> int:
+        """The values that a variable can have after a command that may write it."""
+        given = footprint.given[cell]
+        return given.stays & self.admitted(footprint, cell) | given.values(partial(self.admitted, footprint))
+
+    def _given(self, value: Expr, cell: int) -> Given:
+        """What a variable becomes by being given a value."""
+        if value.op == "const":
+            return Given(known=1 << value.args[0] & self.domain[cell] if value.args[0] >= 0 else 0)
+        source = sole_cell(value)
+        if source is not None:
+            number = source.args[0].base + source.args[1]
+            table = self._table(value, number, self.domain[cell])
+            same = sum(1 << v for v, row in enumerate(table) if row == 1 << v) if number == cell else 0
+            return Given(
+                same, 0, ((number, tuple(row * (not same >> v & 1) for v, row in enumerate(table))),)
+            )
+        if value.op == "ite":
+            return self._given(value.args[1], cell) | self._given(value.args[2], cell)
+        if value.op == "select":
+            region, index = value.args
+            among = range(max(index.lo, 0), min(index.hi, region.count - 1) + 1)
+            row = tuple(1 << v & self.domain[cell] for v in range(region.domain.hi + 1))
+            return Given(known=row[region.domain.lo], of=tuple((region.base + k, row) for k in among))
+        return Given(known=_upto(value.hi) & ~_upto(value.lo - 1) & self.domain[cell])
+
+    def _table(self, term: Expr, cell: int, among: int) -> tuple[int, ...]:
+        """By value of the only variable that a term reads, what the term is."""
+        state, found = bytearray(cell + 1), []
+        for value in range(self.domain[cell].bit_length()):
+            state[cell] = value
+            is_ = ex.evaluate(term, bytes(state)) if self.domain[cell] >> value & 1 else -1
+            found.append(1 << is_ & among if is_ >= 0 else 0)
+        return tuple(found)
 
     def values(self, literal: Expr) -> tuple[int, int] | None:
         """The only variable that a literal reads, and the values for which it is true."""
@@ -122,25 +182,8 @@ class Footprints:
 
     def _tried(self, literal: Expr, cell: Expr) -> tuple[int, int]:
         number = cell.args[0].base + cell.args[1]
-        state, found = bytearray(number + 1), 0
-        for value in members(self.domain[number]):
-            state[number] = value
-            found |= ex.evaluate(literal, bytes(state)) << value
-        return number, found
-
-    def _results(self, term: Expr, before: dict[int, int]) -> int:
-        """The values that a term can have; all that there are where that is not known."""
-        if term.op == "const":
-            return 1 << int(term.args[0]) if term.args[0] >= 0 else 0
-        if term.op == "cell":
-            cell = term.args[0].base + term.args[1]
-            return before.get(cell, self.domain[cell])
-        if term.op == "ite":
-            return self._results(term.args[1], before) | self._results(term.args[2], before)
-        if term.op == "add" and term.args[1].op == "const" and term.args[0].lo >= 0:
-            values, number = self._results(term.args[0], before), int(term.args[1].args[0])
-            return values << number if number >= 0 else values >> -number
-        return _upto(term.hi) & ~_upto(term.lo - 1)
+        table = self._table(literal, number, 0b10)
+        return number, sum(bool(row) << value for value, row in enumerate(table))
 
     def movers(self, condition: Expr, truth: bool) -> int:
         """The commands that may make a condition true, or false."""
@@ -164,22 +207,17 @@ class Footprints:
         found, good = 0, wanted if truth else self.domain[cell] & ~wanted
         for number in members(self.writers.get(cell, 0)):
             footprint = self.all[number]
-            outside = footprint.before.get(cell, self.domain[cell]) & ~good
-            if cell in footprint.raises:
-                by = footprint.raises[cell]
-                reached = outside << by if by >= 0 else outside >> -by
-            else:
-                reached = footprint.after[cell] if outside else 0
+            outside = self.admitted(footprint, cell) & ~good
+            if not outside:
+                continue
+            # Where it stays as it is, it is brought nowhere; what follows from itself, follows from where it was.
+            before = {**footprint.before, cell: outside}
+            reached = footprint.given[cell].values(partial(self._value, before))
             found |= bool(reached & good) << number
         return found
 
-
-def _added(value: Expr, cell: int) -> int | None:
-    """The constant that is added to a variable itself."""
-    if value.op == "add" and value.args[0].op == "cell" and value.args[1].op == "const":
-        region, index = value.args[0].args
-        return int(value.args[1].args[0]) if region.base + index == cell else None
-    return None
+    def _value(self, known: dict[int, int], cell: int) -> int:
+        return known.get(cell, self.domain[cell])
 
 
 def _upto(value: int) -> int:

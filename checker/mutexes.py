@@ -1,16 +1,16 @@
 """Which commands can be enabled at once: from pairs of values that two variables can have at once.
 
-A fact is that a variable has a value. Beginning with those of the initial state, a command whose facts can be true
+A fact is that a variable has a value. Beginning with those of some states, a command whose facts can be true
 together adds those that it makes true, each together with the others and with what stays as it was. What has not been
 added at the end is impossible (the invariants h² of planning; Haslum and Geffner 2000).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 
-from eoscheck.checker.commands import Program
 from eoscheck.checker.footprints import Footprint, Footprints, members
 
 MOST_VALUES = 24
@@ -18,9 +18,10 @@ MOST_VALUES = 24
 
 
 class Mutexes:
-    """What is known of the reachable states of a program."""
+    """What is known of the states of a program that can be reached from some others."""
 
-    def __init__(self, program: Program, footprints: Footprints) -> None:
+    def __init__(self, footprints: Footprints, begin: Iterable[bytes]) -> None:
+        self.footprints = footprints
         self.first: dict[int, int] = {}
         self.facts: dict[int, int] = {}
         """By variable, its first fact, and all of them."""
@@ -30,10 +31,13 @@ class Mutexes:
                 self.first[cell] = count
                 self.facts[cell] = values << count
                 count += values.bit_length()
-        initial = program.model.initial
-        self.reached = reduce(or_, (1 << first + initial[cell] for cell, first in self.first.items()), 0)
-        self.along = {fact: self.reached for fact in members(self.reached)}
+        self.reached = 0
+        self.along: dict[int, int] = {}
         """By fact that can be true, the facts that can be so at the same time."""
+        for state in begin:
+            true = reduce(or_, (1 << first + state[cell] for cell, first in self.first.items()), 0)
+            self.reached |= true
+            self.along.update((fact, self.along.get(fact, 0) | true) for fact in members(true))
         commands = [_Transfer(self, footprint) for footprint in footprints.all]
         while any([command.apply() for command in commands]):
             pass
@@ -59,8 +63,8 @@ class _Transfer:
         self.mutexes, self.footprint = mutexes, footprint
         first = mutexes.first
         self.before = {k: values << first[k] for k, values in footprint.before.items() if k in first}
-        self.written = [k for k in footprint.command.writes if k in first]
-        self.gone = reduce(or_, (mutexes.facts[k] for k in self.written), 0)
+        self.given = {cell: given for cell, given in footprint.given.items() if cell in first}
+        self.gone = reduce(or_, (mutexes.facts[k] & ~(g.stays << first[k]) for k, g in self.given.items()), 0)
         self.seen: int | None = None
 
     def allowed(self) -> int | None:
@@ -93,11 +97,14 @@ class _Transfer:
         return news
 
     def _made(self, allowed: int) -> int:
-        mutexes, footprint, made = self.mutexes, self.footprint, 0
-        for cell in self.written:
-            first, after = mutexes.first[cell], footprint.after[cell]
-            if cell in footprint.raises:
-                values, by = (allowed & mutexes.facts[cell]) >> first, footprint.raises[cell]
-                after &= values << by if by >= 0 else values >> -by
-            made |= after << first
+        made = 0
+        for cell, given in self.given.items():
+            values = given.values(lambda source: self._values(source, allowed))
+            made |= values << self.mutexes.first[cell]
         return made
+
+    def _values(self, cell: int, allowed: int) -> int:
+        """The values that a variable can have where facts are allowed."""
+        if cell in self.mutexes.first:
+            return (allowed & self.mutexes.facts[cell]) >> self.mutexes.first[cell]
+        return self.mutexes.footprints.admitted(self.footprint, cell)

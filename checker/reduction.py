@@ -43,6 +43,7 @@ from eoscheck.checker.footprints import (
 )
 from eoscheck.checker.liveness import KINDS
 from eoscheck.checker.mutexes import Mutexes
+from eoscheck.checker.symmetry import NONE, Symmetry
 
 LONGEST = 64
 """Steps that are taken in passing, one behind the other."""
@@ -69,12 +70,13 @@ class Reduction:
     enablers    by literal, the commands that may make it true
     conflicts   by command, those that conflict with it, and the observers that it may disturb
     absorbing   by command, those in conflict that absorb it
+    symmetry    of states that are the same but for parts in each other's place, one is kept
     """
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, program: Program, symmetry: Symmetry = NONE) -> None:
+        self.program, self.symmetry = program, symmetry
         self.footprints = Footprints(program)
-        mutexes = self.mutexes = Mutexes(program, self.footprints)
+        mutexes = self.mutexes = Mutexes(self.footprints, symmetry.orbit(program.model.initial))
         commands = program.commands
         self.size = len(commands)
         self.fault = [command.action.info.fault is not None for command in commands]
@@ -125,7 +127,11 @@ class Reduction:
             asked = self.footprints.values(literal)
             if asked is None and ex.reads(literal) & one.writes:
                 return False
-            if asked is not None and asked[0] in one.writes and one.after[asked[0]] & ~asked[1]:
+            if (
+                asked is not None
+                and asked[0] in one.writes
+                and self.footprints.after(one, asked[0]) & ~asked[1]
+            ):
                 return False
         return True
 

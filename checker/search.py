@@ -136,7 +136,7 @@ class Exploration:
     fired      how often each action was taken
     at_rest    number of states in which nothing but a fault can happen
     dead       number of states in which nothing at all can happen
-    reduced    only a part of the states was searched, which says the same of all
+    reduced    by what it was that only a part of the states was searched, which says the same of all; "": all were
     missed     the probability that some state was taken for another, as TLC estimates it; None: it is none
     visited    the states themselves
     """
@@ -154,7 +154,7 @@ class Exploration:
     at_rest: int = 0
     dead: int = 0
     missed: float | None = None
-    reduced: bool = False
+    reduced: str = ""
 
     @property
     def complete(self) -> bool:

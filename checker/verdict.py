@@ -88,7 +88,7 @@ class Result:
     stopped   why an exhaustive search ended before its frontier ran empty, else None
     depth     number of levels, the initial state being the first (simulation: steps of the longest walk)
     seconds   of searching, without loading and tracing
-    reduction what spared states: "partial order"; None: nothing did
+    reduction what spared states: "partial order", "partial order and symmetry"; None: nothing did
     missed    the probability that a state was missed, since only fingerprints were compared; None: states were
     at_rest   number of states in which nothing but a fault can happen
     actions   per action, how often it was taken
@@ -181,7 +181,7 @@ def judge(
         transitions=found.transitions,
         depth=found.depth,
         seconds=round(found.seconds, 3),
-        reduction="partial order" if found.reduced else None,
+        reduction=found.reduced or None,
         missed=found.missed,
         at_rest=found.at_rest,
         bounds=bounds(spec, limits),

@@ -15,7 +15,7 @@ commands are made). Which of the two is decided by the memory that the model hol
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar, cast, overload
@@ -30,6 +30,7 @@ from eoscheck.model.declarations import (
     where_declared,
 )
 from eoscheck.model.domains import Array, Log, Out, Ref, Region, scalar
+from eoscheck.model.exchange import Exchange
 from eoscheck.model.memory import (
     ArrayView,
     ConcreteMemory,
@@ -247,6 +248,7 @@ class Model:
     budgets    how many of each fault one execution may contain; an action that is a fault without budget
                does not exist
     permitted  which of the actions that are a fault may happen at all
+    alike      exchanges of parts that are supposed to make no difference
     together   how many faults one execution may contain in all, but for those `uncounted`, which follow from
                others
     """
@@ -261,7 +263,9 @@ class Model:
         together: int | None = None,
         uncounted: Sequence[str] = (),
         permitted: Callable[[Action], bool] = lambda action: True,
+        alike: Callable[[], Iterable[Exchange]] = tuple,
     ) -> None:
+        self.alike = alike
         allowed = {fault: n for fault, n in (budgets or {}).items() if n > 0}
         self.budgets = Budgets(allowed, together, uncounted) if allowed else None
         self.components = [*components, *([self.budgets] if self.budgets else [])]

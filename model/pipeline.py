@@ -156,6 +156,7 @@ def build(
     Raises Refused where the spec asks for something that this pipeline does not have.
     """
     from eoscheck.model import properties
+    from eoscheck.model.alike import exchanges
 
     builder = _Builder(spec)
     builder.wire()
@@ -173,6 +174,7 @@ def build(
         spec.bounds.faults,
         late,
         lambda action: may_hit(pipeline, action),
+        lambda: exchanges(pipeline),
     )
     return pipeline
 

@@ -8,7 +8,6 @@ speaks of states that are there; what lies behind them in the file is found agai
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, fields
@@ -16,8 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from eoscheck.checker import expressions as ex
-from eoscheck.checker.expressions import Expr
+from eoscheck.checker.digest import digest
 from eoscheck.checker.files import write_atomically
 from eoscheck.checker.native.engine import Native
 
@@ -75,13 +73,14 @@ class Checkpoint:
         reduced = engine.reduction is not None
         self.states, self.file = folder / _FILES[reduced], folder / MANIFEST
         self._other = folder / _FILES[not reduced]
+        exchanges = engine.reduction.symmetry.exchanges if engine.reduction else ()
         self._initial = engine.packing.pack(engine.model.initial)
         self._what = {
             "format": FORMAT,
             "version": version("eoscheck"),
             "fingerprint": fingerprint,
             "reduced": engine.reduction is not None,
-            "program": _digest(engine),
+            "program": digest(engine.program, str(engine.packing), *map(repr, exchanges)),
         }
         if not resume and not over and self.file.exists():
             raise BadCheckpoint(
@@ -166,32 +165,3 @@ def is_reduced(folder: Path) -> bool:
 
 def _by(what: dict[str, Any]) -> str:
     return "by fingerprints" if what["fingerprint"] else "with full states"
-
-
-def _digest(engine: Native) -> str:
-    """Of everything that a search depends on: packing, initial state, commands and properties in their order."""
-    program, number = engine.program, _Numbers()
-    lines = [str(engine.packing), engine.model.initial.hex()]
-    for command in program.commands:
-        guards = [number(guard) for guard in command.guards]
-        effects = [(e.region.name, number(e.index), number(e.value)) for e in command.effects]
-        lines.append(f"{command.action.name} {guards} {effects} {command.cut}")
-    for observed in program.properties:
-        asked = observed.property
-        lines.append(f"{asked.kind} {asked.name} {number(observed.hit)} {number(observed.premise)}")
-    return hashlib.sha256("\n".join([*lines, *map(repr, number.known)]).encode()).hexdigest()
-
-
-class _Numbers:
-    """Numbers for terms: the same for terms that say the same, whether or not they are one object."""
-
-    def __init__(self) -> None:
-        self.known: dict[tuple[Any, ...], int] = {}
-        self._of: dict[Expr, int] = {}
-
-    def __call__(self, term: Expr) -> int:
-        for each in ex.inside_out(term, self._of):
-            args = (self._of[a] if isinstance(a, Expr) else getattr(a, "name", a) for a in each.args)
-            key = (each.op, each.lo, each.hi, *args)
-            self._of[each] = self.known.setdefault(key, len(self.known))
-        return self._of[term]

@@ -4,7 +4,7 @@
     closure(state, first, moving, most, passing, open, found) -> i64     the set that begins with a command
     single(state, moving, open) -> i64               the command to be taken in passing, from 1 on; 0: none
     choose(state, moving, open, chosen)              the commands to be taken
-    chase(record, context, tally, scratch)           follows a record through what is taken in passing
+    chase(record, context, tally, scratch)           follows a record through what is taken in passing, and settles it
     pick(begin, end, chosen, out, context, tally, scratch) -> ptr        copies what was chosen, and chases it
     gather(begin, end, moving)                       the commands of some records
 
@@ -22,6 +22,7 @@ from eoscheck.checker.native.context import Tally, get
 from eoscheck.checker.native.ir import Function, Value
 from eoscheck.checker.native.kernel import COMMAND, record_words
 from eoscheck.checker.native.packing import Packing
+from eoscheck.checker.native.symmetric import Symmetric
 from eoscheck.checker.native.terms import Terms
 from eoscheck.checker.reduction import LONGEST, Reduction
 
@@ -58,7 +59,8 @@ class Reduced:
         """All of them."""
         asking = [self._asks(number) for number in range(len(self.reduction.guards))]
         rest = [self._falsified(), self._closure(), self._single(), self._choose()]
-        return [*asking, *rest, self._gather(), self._chase(), self._pick()]
+        symmetric = Symmetric(self.reduction.symmetry.exchanges, self.packing).functions()
+        return [*asking, *rest, *symmetric, self._gather(), self._chase(), self._pick()]
 
     # -- sets
 
@@ -271,6 +273,7 @@ class Reduced:
             record.store((tag & ~f.number(COMMAND)) | number, self.words + 1)
             fired.bump(1, "i64", number)
             steps.set(steps.get() + 1)
+        f.call("settle", "void", record, convention="fastcc")
         f.ret()
         return f
 

@@ -9,7 +9,7 @@ more as it is, for a shortest counterexample.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from eoscheck.checker.counterexample import Defect
@@ -22,6 +22,9 @@ from eoscheck.checker.reduction import LONGEST, Reduction, refusal
 from eoscheck.checker.search import Exploration, Limits, Report, Searched
 from eoscheck.checker.solver.answers import OutOfTime
 from eoscheck.checker.solver.commuting import sharpen
+from eoscheck.checker.solver.symmetry import symmetry_of
+from eoscheck.checker.symmetry import Symmetry, applied
+from eoscheck.model.exchange import Exchange
 
 
 def explore_reducing(
@@ -52,9 +55,9 @@ def explore_reducing(
         _make_room(begun)
         options = replace(options, resume=False, over=True)
     try:
-        reduction = Reduction(engine.program)
         # A search that is kept goes on as it began, so nothing is given up where it is resumed.
         over = None if limits.seconds is None or begun is None else began + limits.seconds
+        reduction = Reduction(engine.program, symmetry_of(engine.program, over))
         sharpen(reduction, over)
         less = Native(engine.program, reduction)
         found = explore_natively(less, _left(limits, began), report, options)
@@ -64,7 +67,7 @@ def explore_reducing(
         begun.stopped = "seconds" if isinstance(error, OutOfTime) else "interrupted"
         begun.seconds = time.monotonic() - began
         return Searched(begun)
-    found.reduced = True
+    found.reduced = "partial order and symmetry" if reduction.symmetry.exchanges else "partial order"
     sources: dict[int, Exploration] = {}
     if begun is not None:
         found.seconds += begun.seconds
@@ -78,8 +81,17 @@ def explore_reducing(
             sources = {**dict.fromkeys(again.hits, again), **sources}
     missing = found.hits.keys() - sources.keys()
     names = ", ".join(engine.model.properties[i].name for i in sorted(missing))
-    note = f"not known to be the shortest, since that takes a search without reduction: {names}"
-    return Searched(found, sources, (note,) if missing else ())
+    notes = _about(reduction.symmetry)
+    if missing:
+        notes.append(f"not known to be the shortest, since that takes a search without reduction: {names}")
+    return Searched(found, sources, tuple(notes))
+
+
+def _about(symmetry: Symmetry) -> list[str]:
+    """What is to be said where parts were taken for each other."""
+    alike = "; ".join(exchange.what for exchange in symmetry.exchanges)
+    stand = [f"stand for each other, so that what one did counts for both: {alike}"] if alike else []
+    return [*stand, *(f"no symmetry: {why}" for why in symmetry.refused)]
 
 
 def _sought(
@@ -144,48 +156,70 @@ def way_in_reduced(found: Exploration, prop: int) -> list[int]:
     visited, level = found.visited, found.hits[prop]
     assert isinstance(visited, Visited) and visited.engine.reduction is not None
     target = min(map(visited.state, visited.hitting(prop, level)))
-    way: list[int] = []
+    way: list[tuple[list[bytes], bytes]] = []
     for before in reversed(range(level)):
         links = _Links(visited.engine, visited.open_at(before))
         states = map(visited.state, visited.leading(before, [target]))
-        links_back = ((state, links.between(state, target)) for state in states)
-        target, actions = next((state, link) for state, link in links_back if link is not None)
-        way[:0] = actions
-    return way
+        passed = next(passed for state in states if (passed := links.between(state, target)))
+        way.insert(0, (passed, target))
+        target = passed[0]
+    return _retold(visited.engine, way)
+
+
+def _retold(engine: Native, way: Sequence[tuple[list[bytes], bytes]]) -> list[int]:
+    """Numbers of the actions of a way, by step of the search: the states that were passed, and what was kept of the
+    last one, in which parts may have changed places. Undone from the beginning on, each step is one that can happen."""
+    assert engine.reduction is not None
+    symmetry = engine.reduction.symmetry
+    actions: list[int] = []
+    changes: tuple[Exchange, ...] = ()
+    for passed, kept in way:
+        state = applied(changes, passed[0])
+        for after in passed[1:]:
+            goal = applied(changes, after)
+            number = next((n for n, t in engine.successors(state) if t == goal), None)
+            if number is None:
+                raise Defect("a reduced search has gone where nothing leads")
+            actions.append(number)
+            state = goal
+        changes = (*reversed(symmetry.orbit(passed[-1])[kept]), *changes)
+    return actions
 
 
 class _Links:
     """Ways between two states that a reduced search has kept."""
 
     def __init__(self, engine: Native, open: int) -> None:
-        self.engine, self.open = engine, open
+        assert engine.reduction is not None
+        self.engine, self.open, self.symmetry = engine, open, engine.reduction.symmetry
         number = {action: i for i, action in enumerate(engine.model.actions)}
         self.trees = {number[action]: tree for action, tree in engine.program.trees()}
 
-    def between(self, state: bytes, target: bytes) -> list[int] | None:
-        """A step and what was taken in passing behind it; None if that does not lead to the target."""
-        for action, after in self.engine.successors(state):
-            passed = self._passed(after, target) if isinstance(after, bytes) else None
+    def between(self, state: bytes, target: bytes) -> list[bytes] | None:
+        """A state, the one after a step, and those that were passed behind it; None if that does not lead
+        to the target, or to what the target becomes by exchanges."""
+        targets = self.symmetry.orbit(target)
+        for _, after in self.engine.successors(state):
+            passed = self._passed(after, targets) if isinstance(after, bytes) else None
             if passed is not None:
-                return [action, *passed]
+                return [state, *passed]
         return None
 
-    def _passed(self, state: bytes, target: bytes) -> list[int] | None:
-        actions: list[int] = []
-        while state != target and len(actions) < LONGEST:
-            moves = self._moves(state)
-            chosen = self.engine.chosen(state, sum(1 << number for number in moves), self.open)
+    def _passed(self, state: bytes, targets: Collection[bytes]) -> list[bytes] | None:
+        passed = [state]
+        while passed[-1] not in targets and len(passed) <= LONGEST:
+            moves = self._moves(passed[-1])
+            chosen = self.engine.chosen(passed[-1], sum(1 << number for number in moves), self.open)
             if chosen.bit_count() != 1:
                 return None
-            action, state = moves[chosen.bit_length() - 1]
-            actions.append(action)
-        return actions if state == target else None
+            passed.append(moves[chosen.bit_length() - 1])
+        return passed if passed[-1] in targets else None
 
-    def _moves(self, state: bytes) -> dict[int, tuple[int, bytes]]:
-        """By command that leads somewhere: its action, and where to."""
-        moves: dict[int, tuple[int, bytes]] = {}
+    def _moves(self, state: bytes) -> dict[int, bytes]:
+        """By command that leads somewhere: where to."""
+        moves: dict[int, bytes] = {}
         for action, after in self.engine.successors(state):
             command = taken(self.trees[action], state)
             if command is not None and isinstance(after, bytes):
-                moves[command.number] = action, after
+                moves[command.number] = after
         return moves

@@ -296,15 +296,24 @@ class Search:
         found, commands = self.found, self.engine.program.commands
         fired = [0] * len(found.fired)
         cut: Counter[str] = Counter()
-        for tally in self.space.tallies:
-            for number, (times, cuts) in enumerate(zip(tally.fired, tally.cuts, strict=True)):
-                fired[self.engine.action_of[number]] += times
-                if cuts:
-                    cut[commands[number].cut or ""] += cuts
-        found.fired, found.cut, found.transitions = fired, cut, sum(fired)
+        times, cuts = self._times()
+        found.transitions = sum(times)
+        if self.engine.reduction is not None:
+            times, cuts = map(self.engine.reduction.symmetry.spread, (times, cuts))
+        for command in commands:
+            fired[self.engine.action_of[command.number]] += times[command.number]
+            if command.cut and cuts[command.number]:
+                cut[command.cut] += cuts[command.number]
+        found.fired, found.cut = fired, cut
         found.states = self.space.context.following
         found.at_rest = sum(tally.rest for tally in self.space.tallies)
         found.dead = sum(tally.dead for tally in self.space.tallies)
+
+    def _times(self) -> tuple[list[int], list[int]]:
+        """By command, how often it was taken, and cut."""
+        tallies = self.space.tallies
+        fired = [sum(times) for times in zip(*(tally.fired for tally in tallies), strict=True)]
+        return fired, [sum(times) for times in zip(*(tally.cuts for tally in tallies), strict=True)]
 
     def _heed(self) -> None:
         """Note what the level has hit: new states lie one step behind it, states at rest in it."""
@@ -332,12 +341,12 @@ class Search:
         if self.checkpoint is None:
             return
         found, tallies, context = self.found, self.space.tallies, self.space.context
+        fired, cuts = self._times()
         self._kept = self.clock.seconds()
         saved = Saved(
             levels=self.levels, seen=self.visited.seen, at=context.at, states=context.states,
             hits=found.hits, premises=found.premises,
-            fired=[sum(times) for times in zip(*(tally.fired for tally in tallies), strict=True)],
-            cuts=[sum(times) for times in zip(*(tally.cuts for tally in tallies), strict=True)],
+            fired=fired, cuts=cuts,
             rest=sum(tally.rest for tally in tallies), dead=sum(tally.dead for tally in tallies),
             pending_hits=_union(tally.hits for tally in tallies),
             pending_premises=_union(tally.premises for tally in tallies), seconds=self._kept,

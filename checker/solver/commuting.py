@@ -14,8 +14,6 @@ induction when they are found, for state spaces of any size.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -30,6 +28,8 @@ from eoscheck.checker.expressions import Expr
 from eoscheck.checker.footprints import members
 from eoscheck.checker.reduction import Reduction
 from eoscheck.checker.solver.answers import answer
+from eoscheck.checker.solver.impossible import Impossible
+from eoscheck.checker.solver.once import file_of
 from eoscheck.checker.solver.translation import State, Term, Translation, all_of, any_of
 
 
@@ -54,15 +54,7 @@ def sharpen(reduction: Reduction, until: float | None = None) -> None:
 
 def _kept(reduction: Reduction) -> Path:
     """The file that keeps the conflicts of a program."""
-    program = reduction.program
-    observers = [f"{o.of} {o.property} {' '.join(map(str, o.literals))}" for o in reduction.observers]
-    domains = [f"{r.name} {r.count} {r.domain.lo} {r.domain.hi} {r.init}" for r in program.model.regions]
-    # Whatever changes here may change the answer.
-    sources = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parents[1].rglob("*.py"))]
-    masks = [f"{mask:x}" for mask in reduction.conflicts]
-    parts = [z3.get_full_version(), *sources, str(program), *domains, *observers, *masks]
-    text = "\n".join(parts)
-    return files.cache() / "commuting" / hashlib.sha256(text.encode()).hexdigest()
+    return file_of("commuting", reduction.program, *(f"{mask:x}" for mask in reduction.conflicts))
 
 
 class Commuting:
@@ -73,7 +65,7 @@ class Commuting:
         self.spent = reduction.footprints.spent
         self.translation = Translation(reduction.program)
         self.before = self.translation.state()
-        self.known = self._mutexes()
+        self.impossible = Impossible(reduction.mutexes, self.translation, self.before)
         self.reads = cache(ex.reads)
         self.commands = [self._free(footprint.command) for footprint in reduction.footprints.all]
         self.enabled = [self.translation.enabled(command, self.before) for command in self.commands]
@@ -122,10 +114,8 @@ class Commuting:
         """Is there a state that answers a question? Of other variables than those that it is about nothing is said:
         that would cost more than it excludes."""
         solver = z3.SolverFor(self.translation.numbers.logic)
-        pairs = itertools.combinations_with_replacement(sorted(cells), 2)
-        known = [clause for pair in pairs for clause in self.known.get(pair, ())]
         domains = self.translation.domains(self.before, sorted(cells))
-        solver.add(all_of([*domains, *known, *question]))
+        solver.add(all_of([*domains, *self.impossible.among(cells), *question]))
         return answer(solver, self.until) is not None
 
     def _lost(self, literals: Sequence[Expr], by: int) -> Term:
@@ -163,26 +153,3 @@ class Commuting:
 
     def _counts(self, literal: Expr) -> bool:
         return bool(self.reads(literal)) and self.reads(literal) <= self.spent
-
-    def _mutexes(self) -> dict[tuple[int, int], list[Term]]:
-        """What no reachable state has at once, by pair of variables (twice the same: what it never has)."""
-        mutexes = self.reduction.mutexes
-        place = {
-            fact: (cell, fact - mutexes.first[cell])
-            for cell, facts in mutexes.facts.items()
-            for fact in members(facts)
-        }
-        absent = {
-            fact: z3.Not(self.translation.among(self.before, cell, 1 << value))
-            for fact, (cell, value) in place.items()
-        }
-        found: dict[tuple[int, int], list[Term]] = {}
-        for fact, (cell, _) in place.items():
-            if not mutexes.reached >> fact & 1:
-                found.setdefault((cell, cell), []).append(absent[fact])
-                continue
-            apart = mutexes.reached & ~mutexes.along[fact] & ~mutexes.facts[cell] & ((1 << fact) - 1)
-            for other in members(apart):
-                clause = any_of((absent[fact], absent[other]))
-                found.setdefault((place[other][0], cell), []).append(clause)
-        return found

@@ -280,7 +280,7 @@ class TestWhenASearchIsReduced:
 
     def test_not_below_a_limit_of_states(self, engine: Native) -> None:
         searched = explore_reducing(engine, Limits(states=3), None, Options(), first=5)
-        assert (searched.found.states, searched.found.reduced) == (3, False)
+        assert (searched.found.states, searched.found.reduced) == (3, "")
 
     def test_where_memory_is_full(self, engine: Native) -> None:
         real, whole = explore_natively, explore_natively(engine, Limits())
@@ -308,11 +308,11 @@ class TestWhenASearchIsReduced:
 
         with patch("eoscheck.checker.native.reducing.sharpen", late):
             searched = explore_reducing(engine, Limits(seconds=60), None, Options(), first=5)
-        assert (searched.found.stopped, searched.found.reduced) == ("seconds", False)
+        assert (searched.found.stopped, searched.found.reduced) == ("seconds", "")
 
     def test_not_where_there_is_no_memory_to_begin_with(self, engine: Native) -> None:
         searched = explore_reducing(engine, Limits(memory_mb=1), None, Options())
-        assert (searched.found.stopped, searched.found.reduced) == ("memory", False)
+        assert (searched.found.stopped, searched.found.reduced) == ("memory", "")
 
     def test_else_it_is_and_counterexamples_are_the_shortest(self, engine: Native) -> None:
         searched = explore_reducing(engine, Limits(), None, Options(), first=5)

@@ -1,0 +1,67 @@
+"""Symmetry: of states that are the same but for parts that have changed places, one is enough.
+
+If nothing that can happen depends on which of two parts is which, then whatever follows on a state follows, with the
+two in each other's place, on the state with the two in each other's place (Clarke, Enders, Filkorn and Jha 1996; Ip and
+Dill 1996). Then a search keeps one of the two, provided that nothing is looked for that tells the two apart.
+
+A counterexample that a search finds in that way is one with changes of place in it. Undone from the beginning on
+(`Symmetry.route`), it is one that can happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from eoscheck.checker.footprints import members
+from eoscheck.model.exchange import Exchange
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """The exchanges of parts that make no difference.
+
+    images    by exchange and command, the commands (as bits) that do the same to the exchanged state
+    refused   why other exchanges do make a difference
+    """
+
+    exchanges: Sequence[Exchange] = ()
+    images: Sequence[Sequence[int]] = ()
+    refused: Sequence[str] = field(default=(), compare=False)
+
+    def orbit(self, state: bytes) -> dict[bytes, tuple[Exchange, ...]]:
+        """All that a state becomes by exchanges, and by which, the first one first."""
+        found: dict[bytes, tuple[Exchange, ...]] = {state: ()}
+        new = [state]
+        while new:
+            before, new = new, []
+            for one in before:
+                for exchange in self.exchanges:
+                    other = exchange(one)
+                    if other not in found:
+                        found[other] = (*found[one], exchange)
+                        new.append(other)
+        return found
+
+    def spread(self, counts: Sequence[int]) -> list[int]:
+        """How often commands were taken, by command, where those that stand for each other stand for each other: what
+        was not taken, but would have been in an exchanged state, counts as often."""
+        found, new = list(counts), [number for number, count in enumerate(counts) if count]
+        while new:
+            number = new.pop()
+            for images in self.images:
+                for image in members(images[number]):
+                    if not found[image]:
+                        found[image] = found[number]
+                        new.append(image)
+        return found
+
+
+NONE = Symmetry()
+
+
+def applied(exchanges: Iterable[Exchange], state: bytes) -> bytes:
+    """What a state becomes by some exchanges, one after the other."""
+    for exchange in exchanges:
+        state = exchange(state)
+    return state
