@@ -1,5 +1,5 @@
-"""How much partial-order reduction spares on every spec: states of the whole space, those that are kept by what
-commands read and write, and those that are kept where Z3 has said which commands commute.
+"""How much reduction spares on every spec: states of the whole space, those that partial order keeps by what commands
+read and write, those that it keeps where Z3 has said which commands commute, and those that are left by symmetry.
 
 python bench/reducing.py specs/ --json
 """
@@ -22,13 +22,14 @@ from eoscheck.checker.prepare import prepare
 from eoscheck.checker.reduction import Reduction, refusal
 from eoscheck.checker.search import Exploration, Limits
 from eoscheck.checker.solver.commuting import Commuting
+from eoscheck.checker.solver.symmetry import symmetry_of
+from eoscheck.checker.symmetry import NONE
 from eoscheck.checker.trace import trace
 
 
 def says(found: Exploration) -> object:
-    """What a search says, apart from its figures."""
-    fired = [bool(times) for times in found.fired] if found.stopped is None else found.stopped
-    return sorted(found.hits), found.premises, sorted(found.cut), fired
+    """What a search says of the properties."""
+    return sorted(found.hits), found.premises, found.complete
 
 
 def measured(path: str) -> dict[str, Any] | None:
@@ -38,18 +39,23 @@ def measured(path: str) -> dict[str, Any] | None:
         return None
     alone = Options(threads=1)
     whole = explore_natively(Native(program), Limits(), None, alone)
-    reduction = Reduction(program)
-    plain = explore_natively(Native(program, reduction), Limits(), None, alone)
+    plain = explore_natively(Native(program, Reduction(program)), Limits(), None, alone)
     begun = time.perf_counter()
+    symmetry = symmetry_of(program)
+    reduction = Reduction(program, symmetry)
     reduction.conflicts = Commuting(reduction).conflicts()
     seconds = time.perf_counter() - begun
+    reduction.symmetry = NONE
     sharp = explore_natively(Native(program, reduction), Limits(), None, alone)
-    assert says(sharp) == says(plain) == says(whole), path
+    reduction.symmetry = symmetry
+    both = explore_natively(Native(program, reduction), Limits(), None, alone)
+    assert says(both) == says(sharp) == says(plain) == says(whole), path
     return {
         "spec": path,
         "states": whole.states,
         "reduced": plain.states,
         "commuting": sharp.states,
+        "symmetry": both.states,
         "z3_seconds": round(seconds, 2),
     }
 
@@ -68,10 +74,13 @@ def main() -> None:
                 rows.append(row)
                 if not options.json:
                     print(
-                        "{spec:60} {states:>9,} {reduced:>9,} {commuting:>9,} {z3_seconds:>6} s".format(**row)
+                        "{spec:60} {states:>9,} {reduced:>9,} {commuting:>9,} {symmetry:>9,} {z3_seconds:>6} s".format(
+                            **row
+                        )
                     )
     factors = {
-        name: statistics.median(r["states"] / r[name] for r in rows) for name in ("reduced", "commuting")
+        name: statistics.median(r["states"] / r[name] for r in rows)
+        for name in ("reduced", "commuting", "symmetry")
     }
     figures = {"specs": len(rows), **{f"median_{k}": round(v, 2) for k, v in factors.items()}}
     print(json.dumps({**figures, "rows": rows} if options.json else figures))
