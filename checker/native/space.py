@@ -131,10 +131,13 @@ class Space:
 
     def more_room(self) -> None:
         """Make room for the states that a block can find. Raises MemoryError, DiskFull."""
-        needed = self.context.following + TASKS * self.context.room
+        known, most = self.context.following, TASKS * self.context.room
         if self.store.file is None:
             self._check(self.store.step)
-        self._extend(needed)
+        self._extend(known + most)
+        # There will be so many states before there must be more room.
+        last = self.context.capacity - most
+        self._all(self.threads, lambda i: self.store.fill(known, last, i, self.threads))
 
     def _extend(self, states: int) -> None:
         self.store.extend(states)

@@ -17,8 +17,8 @@ ADDRESSES = 1 << 40
 FEW = 1 << 25
 """Bytes of states that are not worth large pages."""
 
-STEP = 1 << 26
-"""Bytes by which the part grows that may be used."""
+STEP, SHARE = 1 << 24, 32
+"""The part that may be used grows by so many bytes, or by one part of so many of what it has."""
 
 
 class DiskFull(Exception):
@@ -44,7 +44,7 @@ class Store:
     @property
     def step(self) -> int:
         """Bytes by which it grows."""
-        return STEP
+        return max(STEP, self.capacity * self.size // SHARE)
 
     @property
     def address(self) -> int:
@@ -52,7 +52,8 @@ class Store:
 
     def extend(self, states: int) -> None:
         """Make room for so many states at least. Raises DiskFull, MemoryError."""
-        needed = -(-max(states, 1) * self.size // STEP) * STEP
+        step = self.step
+        needed = -(-max(states, 1) * self.size // step) * step
         if needed > self.room.size:
             raise MemoryError
         if self.file is not None:
@@ -61,6 +62,11 @@ class Store:
             except OSError as error:
                 raise DiskFull(error.strerror) from None
         self.capacity = needed // self.size
+
+    def fill(self, first: int, last: int, part: int, parts: int) -> None:
+        """Take memory now, for a part of those states (see `Room.fill`) where they are in memory and many."""
+        if first * self.size >= FEW:
+            self.room.fill(first * self.size, last * self.size, part, parts)
 
     def to_file(self, states: int, folder: Path) -> None:
         """Move what is in memory into a file without a name. Raises DiskFull."""
