@@ -131,17 +131,22 @@ class Alike:
         Difference where they do not always."""
         wanted, found = self._image(exchange, self.after(command)), 0
         cells = self._cells(exchange, command.reads | command.writes)
-        others = [self.translation.enabled(command, self.state)]
-        while (state := self._found(cells, *others)) is not None:
+        unlike = [self.translation.enabled(command, self.state)]
+        others = [other for other in self.commands[partner] if (other.cut is None) == (command.cut is None)]
+        other = next((other for other in others if other.path == command.path), None)  # most likely
+        while True:
+            if other is not None:
+                found |= 1 << other.number
+                differ = self._differ(self.translation.after(other, image), wanted)
+                unlike.append(any_of((z3.Not(self.translation.enabled(other, image)), differ)))
+            state = self._found(cells, *unlike)
+            if state is None:
+                return found
             before, after = exchange(state), exchange(command.applied(state))
-            doing = (c for c in self.commands[partner] if c.enabled(before) and c.applied(before) == after)
-            other = next((c for c in doing if (c.cut is None) == (command.cut is None)), None)
+            doing = (each for each in others if each.enabled(before) and each.applied(before) == after)
+            other = next(doing, None)
             if other is None or found >> other.number & 1:
                 raise Difference(command.action.name)
-            found |= 1 << other.number
-            differ = self._differ(self.translation.after(other, image), wanted)
-            others.append(any_of((z3.Not(self.translation.enabled(other, image)), differ)))
-        return found
 
     def _after(self, command: GuardedCommand) -> State:
         return self.translation.after(command, self.state)
