@@ -10,10 +10,12 @@ A counterexample that a search finds in that way is one with changes of place in
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from eoscheck.checker.footprints import members
+from eoscheck.model.domains import Region
 from eoscheck.model.exchange import Exchange
 
 
@@ -29,11 +31,12 @@ class Symmetry:
     images: Sequence[Sequence[int]] = ()
     refused: Sequence[str] = field(default=(), compare=False)
 
-    def orbit(self, state: bytes) -> dict[bytes, tuple[Exchange, ...]]:
-        """All that a state becomes by exchanges, and by which, the first one first."""
+    def orbit(self, state: bytes, most: int | None = None) -> dict[bytes, tuple[Exchange, ...]]:
+        """All that a state becomes by exchanges, and by which, the first one first; no more than a few more than
+        `most`."""
         found: dict[bytes, tuple[Exchange, ...]] = {state: ()}
         new = [state]
-        while new:
+        while new and (most is None or len(found) <= most):
             before, new = new, []
             for one in before:
                 for exchange in self.exchanges:
@@ -58,6 +61,23 @@ class Symmetry:
 
 
 NONE = Symmetry()
+
+MOST_PLACES = 250
+"""Ways to place parts that are tried. Six instances have 720."""
+
+
+def feasible(
+    supposed: Iterable[Exchange], regions: Iterable[Region]
+) -> tuple[list[Exchange], list[Exchange]]:
+    """Exchanges that make few enough states of one, and the others."""
+    luck = random.Random(1)  # to a state in which everything is different
+    state = bytes(luck.randint(r.domain.lo, r.domain.hi) for r in regions for _ in range(r.count))
+    kept: list[Exchange] = []
+    left: list[Exchange] = []
+    for exchange in supposed:
+        few = len(Symmetry([*kept, exchange]).orbit(state, MOST_PLACES)) <= MOST_PLACES
+        (kept if few else left).append(exchange)
+    return kept, left
 
 
 def applied(exchanges: Iterable[Exchange], state: bytes) -> bytes:

@@ -25,7 +25,7 @@ from eoscheck.checker.solver.answers import answer
 from eoscheck.checker.solver.impossible import Impossible
 from eoscheck.checker.solver.once import file_of
 from eoscheck.checker.solver.translation import State, Term, Translation, all_of, any_of
-from eoscheck.checker.symmetry import NONE, Symmetry
+from eoscheck.checker.symmetry import NONE, Symmetry, feasible
 from eoscheck.model.exchange import Exchange
 from eoscheck.model.language import Action
 
@@ -42,7 +42,7 @@ def symmetry_of(program: Program, until: float | None = None) -> Symmetry:
 
     Raises OutOfTime.
     """
-    supposed = list(program.model.alike())
+    supposed, left = feasible(program.model.alike(), program.model.regions)
     if not supposed:
         return NONE
     file = file_of("symmetry", program, *map(repr, supposed))
@@ -50,7 +50,7 @@ def symmetry_of(program: Program, until: float | None = None) -> Symmetry:
         return _read(file, supposed)
     alike = Alike(program, supposed, until)
     found: list[tuple[Exchange, list[int]]] = []
-    refused: list[str] = []
+    refused = [f"{exchange.what} are not exchanged: they are too many" for exchange in left]
     for exchange in supposed:
         try:
             found.append((exchange, alike.images(exchange)))

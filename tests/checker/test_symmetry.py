@@ -16,6 +16,7 @@ from eoscheck.checker.reduction import Reduction
 from eoscheck.checker.search import Exploration, Limits
 from eoscheck.checker.shortest import way_to_hit
 from eoscheck.checker.solver.symmetry import symmetry_of
+from eoscheck.checker.symmetry import Symmetry, feasible
 from eoscheck.checker.trace import trace
 from eoscheck.model.exchange import Exchange
 from eoscheck.model.language import Array, Component, Log, Model, Property, Var, action
@@ -220,3 +221,11 @@ class TestWhoIsAlike:
             "stand for each other, so that what one did counts for both: w1 and w2",
             "no symmetry: w0 and w1 are not alike: w0.step(3) is not the same for both",
         )
+
+    def test_no_more_of_them_than_can_be_tried(self) -> None:
+        """All ways to place six workers are 720."""
+        model = alike(built(STEPS, 6, False, False))
+        kept, left = feasible(model.alike(), model.regions)
+        assert [each.what for each in kept] == ["w0 and w1", "w1 and w2", "w2 and w3", "w3 and w4"]
+        assert [each.what for each in left] == ["w4 and w5"]
+        assert len(Symmetry(kept).orbit(bytes(range(model.size)))) == 120
