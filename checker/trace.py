@@ -111,6 +111,8 @@ class SymbolicMemory:
             term.hi > hi and self.fork(ex.lt(ex.const(hi), term))
         ):
             raise Out(region)
+        if region.constant:  # it takes no room in a state
+            return
         writes = [w for w in self.pending.get(region, []) if w[0] is not at]
         self.pending[region] = [*writes, (at, term)]
 

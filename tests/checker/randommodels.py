@@ -30,7 +30,7 @@ class Random(Component):
     flag = Var(bool)
     mood = Var(Mood)
     row = Var(Array(range(4), 3), init=1)
-    log = Var(Log({"x": range(4), "m": Mood}, 2))
+    log = Var(Log({"x": range(4), "m": Mood, "same": range(1)}, 2))
     ref = Var(lambda self: Ref(self))
 
     def number(self, term: Any) -> Any:

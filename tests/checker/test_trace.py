@@ -130,6 +130,22 @@ def test_a_later_write_to_the_same_place_wins() -> None:
     assert [str(e) for e in command.effects] == ["d.row[d.m] := 2", "d.row[d.n] := 3"]
 
 
+def test_what_has_one_value_is_never_written() -> None:
+    """It takes no room in a state, so a write would be one of something else."""
+
+    class Sender(Component):
+        name = "d"
+        log = Var(Log({"a": range(4), "same": range(1)}, 3))
+
+        @action
+        def act(self) -> None:
+            self.log.append(a=1)
+            self.log.append(a=2)
+
+    program = trace(Model([Sender()]))
+    assert {e.region.name for c in program.commands for e in c.effects} == {"d.log.a", "d.log.length"}
+
+
 def test_a_condition_that_only_computes_data_does_not_fork() -> None:
     def body(d: Any) -> None:
         d.n = ite(d.m == 2, 0, minimum(d.m + 1, 3))

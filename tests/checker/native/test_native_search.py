@@ -22,6 +22,7 @@ from eoscheck.checker.native.engine import Native
 from eoscheck.checker.native.jit import QUICK, THOROUGH
 from eoscheck.checker.native.search import Options, Search, explore_natively
 from eoscheck.checker.native.table import FINGERPRINT, NARROW, WIDE, Slot
+from eoscheck.checker.prepare import prepare
 from eoscheck.checker.search import Exploration, Figures, Limits, explore
 from eoscheck.checker.shortest import way_to_hit, way_to_state
 from eoscheck.checker.symbols import TraceError
@@ -299,6 +300,26 @@ def test_a_value_outside_its_range_is_a_defect_and_never_wrapped() -> None:
     assert wrong.region.name == "d0.n"
     with pytest.raises(AssertionError, match=r"left its range: d0\.up"):
         explore_natively(broken, Limits())
+
+
+MEMBERS = """
+topics: {orders: {partitions: 2, records: 2}}
+consumers:
+  billing:
+    from: orders
+    instances: 2
+    config: {group.id: b, enable.auto.commit: true, auto.offset.reset: earliest}
+    offsets: auto
+faults: {crash: 1}
+"""
+
+
+def test_members_that_commit_several_partitions_at_once(tmp_path: Path) -> None:
+    """Appends of records with fields that have one value only."""
+    (tmp_path / "spec.yaml").write_text(MEMBERS)
+    model = prepare(str(tmp_path / "spec.yaml")).model
+    whole = explore_natively(Native(trace(model)), Limits())
+    assert whole.complete and whole.figures() == explore(Interpreter(model), Limits()).figures()
 
 
 def test_what_was_compiled_once_is_kept(tmp_path: Path) -> None:
