@@ -62,22 +62,24 @@ class Symmetry:
 
 NONE = Symmetry()
 
-MOST_PLACES = 250
-"""Ways to place parts that are tried. Six instances have 720."""
+MOST_TRIED, MOST_PLACES = 40, 250
+"""Exchanges that are tried, and ways to place parts that they may lead to: of six instances there are 720."""
 
 
-def feasible(
-    supposed: Iterable[Exchange], regions: Iterable[Region]
-) -> tuple[list[Exchange], list[Exchange]]:
-    """Exchanges that make few enough states of one, and the others."""
+def feasible(supposed: Iterable[Exchange], regions: Iterable[Region]) -> tuple[list[Exchange], bool]:
+    """Those exchanges that make few enough states of one, and whether these are all."""
     luck = random.Random(1)  # to a state in which everything is different
     state = bytes(luck.randint(r.domain.lo, r.domain.hi) for r in regions for _ in range(r.count))
     kept: list[Exchange] = []
-    left: list[Exchange] = []
-    for exchange in supposed:
-        few = len(Symmetry([*kept, exchange]).orbit(state, MOST_PLACES)) <= MOST_PLACES
-        (kept if few else left).append(exchange)
-    return kept, left
+    all_ = True
+    for tried, exchange in enumerate(supposed):
+        few = tried < MOST_TRIED and len(Symmetry([*kept, exchange]).orbit(state, MOST_PLACES)) <= MOST_PLACES
+        if few:
+            kept.append(exchange)
+        all_ &= few
+        if tried == MOST_TRIED:
+            break
+    return kept, all_
 
 
 def applied(exchanges: Iterable[Exchange], state: bytes) -> bytes:

@@ -42,7 +42,7 @@ def symmetry_of(program: Program, until: float | None = None) -> Symmetry:
 
     Raises OutOfTime.
     """
-    supposed, left = feasible(program.model.alike(), program.model.regions)
+    supposed, all_ = feasible(program.model.alike(), program.model.regions)
     if not supposed:
         return NONE
     file = file_of("symmetry", program, *map(repr, supposed))
@@ -50,7 +50,7 @@ def symmetry_of(program: Program, until: float | None = None) -> Symmetry:
         return _read(file, supposed)
     alike = Alike(program, supposed, until)
     found: list[tuple[Exchange, list[int]]] = []
-    refused = [f"{exchange.what} are not exchanged: they are too many" for exchange in left]
+    refused = [] if all_ else ["others stay where they are, since there are too many"]
     for exchange in supposed:
         try:
             found.append((exchange, alike.images(exchange)))
