@@ -10,6 +10,7 @@ A counterexample that a search finds in that way is one with changes of place in
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -65,21 +66,28 @@ NONE = Symmetry()
 MOST_TRIED, MOST_PLACES = 40, 250
 """Exchanges that are tried, and ways to place parts that they may lead to: of six instances there are 720."""
 
+TOO_MANY = "others stay where they are, since there are too many"
 
-def feasible(supposed: Iterable[Exchange], regions: Iterable[Region]) -> tuple[list[Exchange], bool]:
-    """Those exchanges that make few enough states of one, and whether these are all."""
+
+def feasible(supposed: Iterable[Exchange], regions: Iterable[Region]) -> tuple[list[Exchange], list[str]]:
+    """Those exchanges that are any, and make few enough states of one; and why others are left out."""
+    domains = [(region.domain.lo, region.domain.hi) for region in regions for _ in range(region.count)]
     luck = random.Random(1)  # to a state in which everything is different
-    state = bytes(luck.randint(r.domain.lo, r.domain.hi) for r in regions for _ in range(r.count))
+    state = bytes(luck.randint(*domain) for domain in domains)
     kept: list[Exchange] = []
-    all_ = True
-    for tried, exchange in enumerate(supposed):
-        few = tried < MOST_TRIED and len(Symmetry([*kept, exchange]).orbit(state, MOST_PLACES)) <= MOST_PLACES
-        if few:
+    left: list[str] = []
+    for tried, exchange in enumerate(itertools.islice(supposed, MOST_TRIED + 1)):
+        if not exchange.is_proper(domains):
+            left.append(f"{exchange.what} are not alike: they have not the same variables")
+        elif tried < MOST_TRIED and _ways([*kept, exchange], state) <= MOST_PLACES:
             kept.append(exchange)
-        all_ &= few
-        if tried == MOST_TRIED:
-            break
-    return kept, all_
+        elif TOO_MANY not in left:
+            left.append(TOO_MANY)
+    return kept, left
+
+
+def _ways(exchanges: Sequence[Exchange], state: bytes) -> int:
+    return len(Symmetry(exchanges).orbit(state, MOST_PLACES))
 
 
 def applied(exchanges: Iterable[Exchange], state: bytes) -> bytes:

@@ -27,6 +27,19 @@ class Exchange:
     values: Sequence[Numbers]
     when: Sequence[Condition]
 
+    def is_proper(self, domains: Sequence[tuple[int, int]]) -> bool:
+        """Does it put values in each other's place, twice the same being nothing, within the least and most value of
+        each cell?"""
+        if sorted(self.places) != list(range(len(domains))):
+            return False
+        for cell, (to, changed) in enumerate(zip(self.places, self.values, strict=True)):
+            least, most = domains[cell]
+            if self.places[to] != cell or domains[to] != domains[cell]:
+                return False
+            if any(changed.get(new) != old or not least <= old <= most for old, new in changed.items()):
+                return False
+        return True
+
     def __call__(self, state: bytes) -> bytes:
         after = bytearray(len(state))
         for cell, value in enumerate(state):

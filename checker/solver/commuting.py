@@ -54,7 +54,9 @@ def sharpen(reduction: Reduction, until: float | None = None) -> None:
 
 def _kept(reduction: Reduction) -> Path:
     """The file that keeps the conflicts of a program."""
-    return file_of("commuting", reduction.program, *(f"{mask:x}" for mask in reduction.conflicts))
+    # What is impossible depends on the states that exchanges make of the initial one.
+    exchanges, masks = map(repr, reduction.symmetry.exchanges), (f"{mask:x}" for mask in reduction.conflicts)
+    return file_of("commuting", reduction.program, *exchanges, *masks)
 
 
 class Commuting:

@@ -11,6 +11,7 @@ exchanges).
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,7 @@ from eoscheck.checker.solver.answers import answer
 from eoscheck.checker.solver.impossible import Impossible
 from eoscheck.checker.solver.once import file_of
 from eoscheck.checker.solver.translation import State, Term, Translation, all_of, any_of
-from eoscheck.checker.symmetry import NONE, Symmetry, feasible
+from eoscheck.checker.symmetry import Symmetry, feasible
 from eoscheck.model.exchange import Exchange
 from eoscheck.model.language import Action
 
@@ -42,15 +43,15 @@ def symmetry_of(program: Program, until: float | None = None) -> Symmetry:
 
     Raises OutOfTime.
     """
-    supposed, all_ = feasible(program.model.alike(), program.model.regions)
+    supposed, left = feasible(program.model.alike(), program.model.regions)
     if not supposed:
-        return NONE
+        return Symmetry(refused=left)
     file = file_of("symmetry", program, *map(repr, supposed))
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         return _read(file, supposed)
     alike = Alike(program, supposed, until)
     found: list[tuple[Exchange, list[int]]] = []
-    refused = [] if all_ else ["others stay where they are, since there are too many"]
+    refused = list(left)
     for exchange in supposed:
         try:
             found.append((exchange, alike.images(exchange)))
@@ -58,24 +59,21 @@ def symmetry_of(program: Program, until: float | None = None) -> Symmetry:
             refused.append(f"{exchange.what} are not alike: {difference}")
     symmetry = Symmetry([exchange for exchange, _ in found], [images for _, images in found], refused)
     with contextlib.suppress(OSError):
-        files.write_atomically(file, _written(symmetry))
+        files.write_atomically(file, _written(symmetry, supposed))
     return symmetry
 
 
-def _written(symmetry: Symmetry) -> str:
+def _written(symmetry: Symmetry, supposed: Sequence[Exchange]) -> str:
     rows = zip(symmetry.exchanges, symmetry.images, strict=True)
-    lines = [f"{exchange.what}: {' '.join(f'{mask:x}' for mask in images)}" for exchange, images in rows]
-    return "".join(f"{line}\n" for line in [*lines, "", *symmetry.refused])
+    found = [(supposed.index(exchange), images) for exchange, images in rows]
+    return json.dumps({"images": found, "refused": list(symmetry.refused)})
 
 
 def _read(file: Path, supposed: Sequence[Exchange]) -> Symmetry:
-    """Raises OSError, ValueError where nothing is kept, or it is damaged."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    end = lines.index("")
-    kept = dict(line.rsplit(": ", 1) for line in lines[:end])
-    exchanges = [exchange for exchange in supposed if exchange.what in kept]
-    images = [[int(word, 16) for word in kept[exchange.what].split()] for exchange in exchanges]
-    return Symmetry(exchanges, images, lines[end + 1 :])
+    """Raises OSError; ValueError, LookupError, TypeError where it is damaged."""
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    exchanges = [supposed[number] for number, _ in kept["images"]]
+    return Symmetry(exchanges, [images for _, images in kept["images"]], kept["refused"])
 
 
 class Alike:

@@ -15,12 +15,13 @@ from eoscheck.checker.native.search import Options, explore_natively
 from eoscheck.checker.reduction import Reduction
 from eoscheck.checker.search import Exploration, Limits
 from eoscheck.checker.shortest import way_to_hit
+from eoscheck.checker.solver.commuting import sharpen
 from eoscheck.checker.solver.symmetry import symmetry_of
 from eoscheck.checker.symmetry import Symmetry, feasible
 from eoscheck.checker.trace import trace
 from eoscheck.model.exchange import Exchange
 from eoscheck.model.language import Array, Component, Log, Model, Property, Var, action
-from eoscheck.model.values import Witness, any_of, when
+from eoscheck.model.values import Witness, all_of, any_of, ite, neg, when
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standingfor import happened
@@ -201,6 +202,13 @@ class TestWhoIsAlike:
         found = symmetry_of(trace(alike(built(STEPS, 2, False, True))))
         assert found.refused == ["w0 and w1 are not alike: not both tells them apart"]
 
+    def test_nobody_who_has_other_variables(self) -> None:
+        model = built(STEPS, 2, False, False)
+        places = [0, *range(model.size - 1)]
+        model.alike = lambda: [Exchange("w0 and w1", places, [{}] * model.size, [()] * model.size)]
+        found = symmetry_of(trace(model))
+        assert found.refused == ["w0 and w1 are not alike: they have not the same variables"]
+
     def test_it_is_asked_once(self) -> None:
         program = trace(alike(built(STEPS, 3, True, False)))
         first = symmetry_of(program)
@@ -225,7 +233,79 @@ class TestWhoIsAlike:
     def test_no_more_of_them_than_can_be_tried(self) -> None:
         """All ways to place six workers are 720."""
         model = alike(built(STEPS, 6, False, False))
-        kept, all_ = feasible(model.alike(), model.regions)
-        assert not all_
+        kept, left = feasible(model.alike(), model.regions)
+        assert left == ["others stay where they are, since there are too many"]
         assert [each.what for each in kept] == ["w0 and w1", "w1 and w2", "w2 and w3", "w3 and w4"]
         assert len(Symmetry(kept).orbit(bytes(range(model.size)))) == 120
+
+
+class Board2(Component):
+    """`holder` never changes: only in exchanged states it is the other one."""
+
+    name = "board"
+    holder = Var(range(3), init=2)
+    begun = Var(bool)
+    first = Var(bool)
+    both = Var(bool)
+
+
+class Pair(Component):
+    def __init__(self, number: int, board: Board2) -> None:
+        self.name, self.number, self.board = f"w{number}", number, board
+
+    ready = Var(bool)
+    one = Var(bool)
+    two = Var(bool)
+
+    @action
+    def prepare(self) -> None:
+        when(neg(self.ready))
+        self.ready = True
+
+    @action
+    def do_one(self) -> None:
+        when(neg(self.one) & self.board.begun)
+        self.one = True
+        self.board.first = ite(self.board.holder == 2 - self.number, True, self.board.first)
+
+    @action
+    def do_two(self) -> None:
+        when(neg(self.two) & self.board.begun)
+        self.two = True
+        here = (self.board.holder == self.number + 1) & self.board.first
+        self.board.both = ite(here, True, self.board.both)
+
+
+class Start(Component):
+    name = "start"
+
+    def __init__(self, board: Board2, pairs: list[Pair]) -> None:
+        self.board, self.pairs = board, pairs
+
+    @action
+    def begin_all(self) -> None:
+        when(neg(self.board.begun))
+        when(all_of(pair.ready for pair in self.pairs))
+        self.board.begun = True
+
+
+def test_what_commutes_is_asked_of_exchanged_states_as_well() -> None:
+    """And what was kept of the others is not taken for it: what the two do commutes as long as the holder stays."""
+    board = Board2()
+    pairs = [Pair(0, board), Pair(1, board)]
+    low = Property("always", "low", lambda: Witness("so") if board.both else None)
+    model = Model([board, *pairs, Start(board, pairs)], [low], alike=lambda: [exchanged(model)])
+
+    def exchanged(model: Model) -> Exchange:
+        base = {region.name: region.base for region in model.regions}
+        swap = {"w0": "w1", "w1": "w0"}
+        names = [region.name.partition(".") for region in model.regions]
+        places = [base[f"{swap.get(owner, owner)}.{variable}"] for owner, _, variable in names]
+        values = [{1: 2, 2: 1} if region.name == "board.holder" else {} for region in model.regions]
+        return Exchange("w0 and w1", places, values, [()] * model.size)
+
+    program = trace(model)
+    sharpen(Reduction(program))
+    found = explore_reducing(Native(program), Limits(), None, Options(), first=1).found
+    assert found.reduced == "partial order and symmetry"
+    assert found.hits.keys() == explore_natively(Native(program), Limits()).hits.keys() == {0}
