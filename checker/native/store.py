@@ -14,7 +14,7 @@ from eoscheck.checker.native.memory import Room, physical
 ADDRESSES = 1 << 40
 """Bytes of addresses that are asked for where states lie in a file."""
 
-FEW = 1 << 23
+FEW = 1 << 25
 """Bytes of states that are not worth large pages."""
 
 STEP, SHARE = 1 << 24, 32
