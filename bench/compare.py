@@ -7,7 +7,8 @@ Two figures of each, as medians, and the ratio of ours to the peer's:
 - speed: distinct states a second of the search itself, once everything is compiled;
 - time to verdict: from the command to its end, compiling included (for ours, with an empty cache of compiled code).
 
-Needs `spin` and `gcc` for the peers that are asked for.
+Needs `spin` and `gcc` for the peers that are asked for. With `--warm`, some memory is taken and given back before each
+run of either, so that none of them waits for the host of a virtual machine to give it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -30,6 +31,14 @@ from statistics import median
 HERE = Path(__file__).parent
 SPIN = ["-O3", "-march=native", "-DSAFETY", "-DNOFAIR", "-DNOREDUCE", "-DMEMLIM=20000", "-DVECTORSZ=256"]
 """Depth-first with full states, its fastest exact mode. One process leaves nothing to partial-order reduction."""
+
+WARM = """
+import mmap, sys
+memory = mmap.mmap(-1, int(sys.argv[1]), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+memory.madvise(mmap.MADV_HUGEPAGE)
+memory.madvise(23)
+"""
+"""Takes memory (MADV_POPULATE_WRITE) in large pages, of which small ones can be made, not the other way round."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +53,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Checker:
-    """One that is measured: `prepare` compiles what it runs, `run` gives its words on standard output."""
+    """One that is measured: `prepare` compiles what it runs, `run` gives its words on standard output; so many bytes of
+    memory are made `warm` before."""
 
     name: str
     prepare: Callable[[], None]
     run: Callable[[], str]
     read: Callable[[str], tuple[int, float, float]]
+    warm: int = 0
 
     def measure(self, *, cold: bool) -> Run:
+        if self.warm:
+            subprocess.run([sys.executable, "-c", WARM, str(self.warm)], check=True)
         began = time.perf_counter()
         if cold:
             self.prepare()
@@ -154,13 +167,14 @@ def whole(runs: list[Run]) -> float:
     return median(run.whole for run in runs)
 
 
-def measured(size: str, threads: int, peer: str, runs: int) -> dict[str, object]:
+def measured(size: str, threads: int, peer: str, runs: int, *, warm: bool) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        other = PEERS[peer](size, threads, folder)
-        warm, cold = ours(size, threads, folder)
-        mine, theirs = compare(warm, other, runs, cold=False)
-        mine_cold, theirs_cold = compare(cold, other, runs, cold=True)
+        room = (1536 if size >= "4" else 256) * 2**20 if warm else 0
+        other = replace(PEERS[peer](size, threads, folder), warm=room)
+        compiled, anew = (replace(one, warm=room) for one in ours(size, threads, folder))
+        mine, theirs = compare(compiled, other, runs, cold=False)
+        mine_cold, theirs_cold = compare(anew, other, runs, cold=True)
     states = {run.states for run in [*mine, *theirs, *mine_cold, *theirs_cold]}
     if len(states) != 1:
         raise SystemExit(f"they do not agree on the number of states: {sorted(states)}")
@@ -188,6 +202,7 @@ def main() -> None:
     parser.add_argument("--peers", default="spin,c")
     parser.add_argument("--threads", default="1,2", help="[default: 1,2]")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--warm", action="store_true", help="have memory at hand before each run")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     peers = options.peers.split(",")
@@ -196,7 +211,7 @@ def main() -> None:
             parser.error(f"no peer {peer!r}; known: {', '.join(PEERS)}")
     rows = []
     for size, peer, threads in product(options.size.split(","), peers, options.threads.split(",")):
-        rows.append(measured(size, int(threads), peer, options.runs))
+        rows.append(measured(size, int(threads), peer, options.runs, warm=options.warm))
         if not options.json:
             print("   ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
     if options.json:
