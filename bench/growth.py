@@ -29,10 +29,11 @@ def measured(sets: Sequence[str], runs: int, threads: str) -> Iterator[dict[str,
         for set_, command in commands.items():
             run = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
             found[set_].append(json.loads(run.stdout))
-    yield from (row(done) for done in found.values())
+    yield from (figures(done) for done in found.values())
 
 
-def row(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def figures(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Those of the run of median time."""
     chosen = sorted(runs, key=lambda run: run["seconds"])[(len(runs) - 1) // 2]
     seconds = chosen["seconds"]
     return {

@@ -5,7 +5,7 @@ two in each other's place, on the state with the two in each other's place (Clar
 Dill 1996). Then a search keeps one of the two, provided that nothing is looked for that tells the two apart.
 
 A counterexample that a search finds in that way is one with changes of place in it. Undone from the beginning on
-(`Symmetry.route`), it is one that can happen.
+(`native.reducing`), it is one that can happen.
 """
 
 from __future__ import annotations

@@ -239,10 +239,9 @@ class _Partitions(_Swap):
         group = next((group for group in self.groups if _belongs(owner, group)), None)
         if group is not None and of == "partition" and group.inputs <= self.last:
             return {}
-        # The value of a committed offset is an offset.
-        return (
-            {} if of == "input" and group is not None and owner is group.offsets else super()._own(of, owner)
-        )
+        if group is not None and of == "input" and owner is group.offsets:
+            return {}  # the value of a committed offset is an offset
+        return super()._own(of, owner)
 
 
 def _belongs(owner: Any, group: GroupCoordinator) -> bool:

@@ -58,7 +58,7 @@ class Room:
     def fill(self, begin: int, end: int, part: int, parts: int) -> None:
         """Take memory now for one part of a stretch, every so many large pages: several threads get it faster than one
         that touches it first while the others wait."""
-        if self.file is None and sys.platform == "linux":
+        if sys.platform == "linux":
             for at in range(-(-begin // HUGE) * HUGE + part * HUGE, end - HUGE + 1, parts * HUGE):
                 _libc.madvise(self.address + at, HUGE, POPULATE_WRITE)
 

@@ -135,9 +135,9 @@ class Space:
         if self.store.file is None:
             self._check(self.store.step)
         self._extend(known + most)
-        # There will be so many states before there must be more room.
-        last = self.context.capacity - most
-        self._all(self.threads, lambda i: self.store.fill(known, last, i, self.threads))
+        last = self.context.capacity - most  # so many there will be before there must be more room
+        if self.store.is_large(known):
+            self._all(self.threads, lambda i: self.store.fill(known, last, i, self.threads))
 
     def _extend(self, states: int) -> None:
         self.store.extend(states)

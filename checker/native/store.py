@@ -63,10 +63,13 @@ class Store:
                 raise DiskFull(error.strerror) from None
         self.capacity = needed // self.size
 
+    def is_large(self, states: int) -> bool:
+        """Do so many states lie in large pages of memory, which are worth being taken ahead?"""
+        return self.file is None and states * self.size >= FEW
+
     def fill(self, first: int, last: int, part: int, parts: int) -> None:
-        """Take memory now, for a part of those states (see `Room.fill`) where they are in memory and many."""
-        if first * self.size >= FEW:
-            self.room.fill(first * self.size, last * self.size, part, parts)
+        """Take memory now, for a part of those states (see `Room.fill`)."""
+        self.room.fill(first * self.size, last * self.size, part, parts)
 
     def to_file(self, states: int, folder: Path) -> None:
         """Move what is in memory into a file without a name. Raises DiskFull."""

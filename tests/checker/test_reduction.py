@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,12 +26,7 @@ from eoscheck.model.values import Witness, when
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is compiled here is of no use to anybody else."""
-    with patch.dict("os.environ", EOSCHECK_CACHE=str(tmp_path_factory.getbasetemp() / "native")):
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 class Board(Component):

@@ -3,7 +3,7 @@ and nothing that could be seen is lost. On models that nobody thought of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -26,12 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standingfor import happened
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is compiled here is of no use to anybody else."""
-    with patch.dict("os.environ", EOSCHECK_CACHE=str(tmp_path_factory.getbasetemp() / "native")):
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 class Board(Component):

@@ -10,7 +10,6 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,11 +24,7 @@ from eoscheck.checker.shortest import way_to_hit
 from eoscheck.checker.trace import trace
 from test_native_search import digits
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with patch.dict("os.environ", EOSCHECK_CACHE=str(tmp_path_factory.getbasetemp() / "native")):
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from randommodels import programs, pure, random_model
 from tinymodels import Clock, Counter, everything, two_phase_commit
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is compiled here is of no use to anybody else."""
-    with patch.dict("os.environ", EOSCHECK_CACHE=str(tmp_path_factory.getbasetemp() / "native")):
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def run(model: Model, limits: Limits = Limits(), **options: Any) -> Exploration:  # noqa: B008
