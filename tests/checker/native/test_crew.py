@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
+from collections.abc import Collection
 
 import pytest
 from eoscheck.checker.native.crew import patient, together
@@ -24,6 +26,35 @@ def test_what_looking_up_raises_waits_for_the_threads():
     with pytest.raises(KeyboardInterrupt):
         together(2, work, look_up, halt.set)
     assert sorted(ended) == [0, 1]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="the system does not let threads choose a core"
+)
+@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize("forbidden", [True, False])
+def test_threads_begin_apart_and_may_then_be_moved(
+    watched: bool, forbidden: bool, monkeypatch: pytest.MonkeyPatch
+):
+    cores = os.sched_getaffinity(0)
+    chosen: list[int] = []
+    choose = os.sched_setaffinity
+
+    def note(thread: int, wanted: Collection[int]) -> None:
+        if forbidden:
+            raise PermissionError
+        if set(wanted) != cores:
+            chosen.extend(wanted)
+        choose(thread, wanted)
+
+    monkeypatch.setattr(os, "sched_setaffinity", note)
+    free: list[bool] = []
+    look_up = (lambda: None) if watched else None
+    together(4, lambda _: free.append(os.sched_getaffinity(0) == cores), look_up)
+    assert free == 4 * [True] and os.sched_getaffinity(0) == cores
+    if not forbidden and len(cores) > 1:
+        wanted = [sorted(cores)[i % len(cores)] for i in range(4)]
+        assert sorted(chosen) == sorted(wanted)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
