@@ -7,8 +7,9 @@ Two figures of each, as medians, and the ratio of ours to the peer's:
 - speed: distinct states a second of the search itself, once everything is compiled;
 - time to verdict: from the command to its end, compiling included (for ours, with an empty cache of compiled code).
 
-Needs `spin` and `gcc` for the peers that are asked for. With `--warm`, some memory is taken and given back before each
-run of either, so that none of them waits for the host of a virtual machine to give it.
+Needs `spin` and `gcc` for the peers that are asked for. Before each run of either, some memory is taken and given back,
+so that none of them waits for the host of a virtual machine to give it. With `--no-warm`, a run finds what the one
+before left.
 """
 
 from __future__ import annotations
@@ -202,7 +203,12 @@ def main() -> None:
     parser.add_argument("--peers", default="spin,c")
     parser.add_argument("--threads", default="1,2", help="[default: 1,2]")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--warm", action="store_true", help="have memory at hand before each run")
+    parser.add_argument(
+        "--warm",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="have memory at hand before each run",
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     peers = options.peers.split(",")
