@@ -29,17 +29,11 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 
+from memory import at_hand
+
 HERE = Path(__file__).parent
 SPIN = ["-O3", "-march=native", "-DSAFETY", "-DNOFAIR", "-DNOREDUCE", "-DMEMLIM=20000", "-DVECTORSZ=256"]
 """Depth-first with full states, its fastest exact mode. One process leaves nothing to partial-order reduction."""
-
-WARM = """
-import mmap, sys
-memory = mmap.mmap(-1, int(sys.argv[1]), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-memory.madvise(mmap.MADV_HUGEPAGE)
-memory.madvise(23)
-"""
-"""Takes memory (MADV_POPULATE_WRITE) in large pages, of which small ones can be made, not the other way round."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class Checker:
 
     def measure(self, *, cold: bool) -> Run:
         if self.warm:
-            subprocess.run([sys.executable, "-c", WARM, str(self.warm)], check=True)
+            at_hand(self.warm)
         began = time.perf_counter()
         if cold:
             self.prepare()

@@ -2,7 +2,9 @@
 
     python bench/growth.py --sets 2212,3212,4222 --runs 3 --svg growth.svg
 
-Linear growth is a constant number of nanoseconds for each state. The drawing needs matplotlib.
+Linear growth is a constant number of nanoseconds for each state. The drawing needs matplotlib. Before each run, as much
+memory as it needs is taken and given back, so that none waits for the host of a virtual machine to give it; with
+`--no-warm`, a run finds what the one before left.
 """
 
 from __future__ import annotations
@@ -16,20 +18,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from memory import at_hand
+
 PROGRAM = Path(__file__).with_name("eos_loop.py")
 
 
-def measured(sets: Sequence[str], runs: int, threads: str) -> Iterator[dict[str, Any]]:
-    """By set, the run of median time. Sets take turns, since a machine that others use has slow and fast minutes."""
+def measured(sets: Sequence[str], runs: int, threads: str, *, warm: bool) -> Iterator[dict[str, Any]]:
+    """By set, the run of median time. Sets take turns, since a machine that others use has slow and fast minutes. In a
+    first round, which does not count, it is seen how much memory each needs."""
     commands = {set_: [sys.executable, str(PROGRAM), set_, "--threads", threads] for set_ in sets}
     for command in commands.values():
         subprocess.run([*command, "--compile"], check=True)
     found: dict[str, list[dict[str, Any]]] = {set_: [] for set_ in sets}
-    for _ in range(runs):
+    for _ in range(1 + runs):
         for set_, command in commands.items():
+            if warm and found[set_]:
+                at_hand(round(1.1 * found[set_][0]["bytes_per_state"] * found[set_][0]["states"]))
             run = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
             found[set_].append(json.loads(run.stdout))
-    yield from (figures(done) for done in found.values())
+    yield from (figures(counted) for _, *counted in found.values())
 
 
 def figures(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -85,11 +92,18 @@ def main() -> None:
     parser.add_argument("--sets", default="2212,3212,4222")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", default="2")
+    parser.add_argument(
+        "--warm",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="have memory at hand before each run",
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--svg", metavar="FILE")
     options = parser.parse_args()
     rows = sorted(
-        measured(options.sets.split(","), options.runs, options.threads), key=lambda row: row["states"]
+        measured(options.sets.split(","), options.runs, options.threads, warm=options.warm),
+        key=lambda row: row["states"],
     )
     if options.svg:
         draw(rows, options.svg)
