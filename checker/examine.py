@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from eoscheck.checker.engine import Engine, Interpreter
 from eoscheck.checker.liveness import KINDS, Lasso, violations
 from eoscheck.checker.search import Exploration, Figures, Limits, Searched, explore
 from eoscheck.checker.shortest import way_to_hit, way_to_state
-from eoscheck.checker.verdict import PropertyVerdict, Result, judge
+from eoscheck.checker.verdict import Result, judge
 from eoscheck.model.spec import Spec
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def examine(
     certify: bool = False,
     explain: bool = False,
 ) -> Examination:
-    """Search everything within the limits. Ctrl-C ends it with what was found so far.
+    """Search everything within the limits. Ctrl-C ends it with what was found so far, and nothing more is looked for.
 
     certify   have Z3 confirm everything it can, whatever that costs; otherwise what takes less than a second
     explain   find out why actions never fired
@@ -101,11 +101,16 @@ def examine(
     program: Program | None = getattr(chosen, "program", None)
     if program is None:  # nothing was traced, so there are no formulas
         return examination
-    result = _confirmed(program, chosen, found, examination.result, judged.paths, certify=certify)
-    if explain:
+    result = examination.result
+    if not result.interrupted:
+        result = _confirmed(program, chosen, found, result, judged.paths, certify=certify)
+    if explain and not result.interrupted:
         from eoscheck.checker.solver.unfired import reasons
 
-        result = replace(result, never_because=reasons(program, found))
+        try:
+            result = replace(result, never_because=reasons(program, found))
+        except KeyboardInterrupt:
+            result = replace(result, interrupted=True)
     return replace(examination, result=result)
 
 
@@ -125,8 +130,14 @@ def judge_all(
     lassos = _lassos(chosen, searched.found)
     result = judge(subject.spec, subject.model, searched.found, limits, chosen.name, lassos)
     result = replace(result, notes=(*result.notes, *searched.notes))
-    paths = _paths(subject, chosen, result, searched, lassos)
-    return Judged(chosen, searched.found, told(subject, chosen, result, paths), paths)
+    paths: dict[int, Path] = {}
+
+    def one_by_one() -> Iterator[tuple[int, Path]]:
+        for number, path in _paths(subject, chosen, result, searched, lassos):
+            paths[number] = path
+            yield number, path
+
+    return Judged(chosen, searched.found, told(subject, chosen, result, one_by_one()), paths)
 
 
 def _confirmed(
@@ -139,15 +150,16 @@ def _confirmed(
     certify: bool,
 ) -> Result:
     """The result with what Z3 says of it."""
-    from eoscheck.checker.solver.opinion import ANY, UNDER_A_SECOND, certificate, opinion
+    from eoscheck.checker.solver.opinion import ANY, UNDER_A_SECOND, certified, opinion
 
     try:
-        said = opinion(program, engine, found, result.properties, paths, ANY if certify else UNDER_A_SECOND)
-        if certify:
-            said = replace(said, certified=certificate(program, found))
+        cost = ANY if certify else UNDER_A_SECOND
+        said, whole = opinion(program, engine, found, result.properties, paths, cost)
+        if certify and whole:
+            said, whole = certified(said, program, found)
     except Defect as defect:
         raise Defect(f"{defect}; please report this line, with the spec") from defect
-    return replace(result, checked_by_z3=said)
+    return replace(result, checked_by_z3=said, interrupted=not whole)
 
 
 def search(
@@ -179,16 +191,15 @@ def _lassos(engine: Engine, found: Exploration) -> dict[int, Lasso]:
 
 def _paths(
     subject: Subject, engine: Engine, result: Result, searched: Searched, lassos: dict[int, Lasso]
-) -> dict[int, Path]:
+) -> Iterator[tuple[int, Path]]:
+    """By property, the way to its violation, or to its goal."""
     found = searched.found
-    paths: dict[int, Path] = {}
     for i, row in enumerate(result.properties):
         if row.kind in KINDS and i in lassos:
             way = way_to_state(engine, found.visited, lassos[i].state, subject.actor)
-            paths[i] = way, list(lassos[i].cycle) if row.kind == "eventually" else None
+            yield i, (way, list(lassos[i].cycle) if row.kind == "eventually" else None)
         elif row.kind not in KINDS and i in found.hits:
-            paths[i] = _way(engine, searched.sources.get(i, found), i, subject), None
-    return paths
+            yield i, (_way(engine, searched.sources.get(i, found), i, subject), None)
 
 
 def _way(engine: Engine, found: Exploration, prop: int, subject: Subject) -> list[int]:
@@ -199,14 +210,21 @@ def _way(engine: Engine, found: Exploration, prop: int, subject: Subject) -> lis
     return way_in_reduced(found, prop)
 
 
-def told(subject: Subject, engine: Engine, result: Result, paths: dict[int, Path]) -> Examination:
-    """The result with the paths (by property index; with a cycle, if it is liveness) made into traces."""
+def told(subject: Subject, engine: Engine, result: Result, paths: Iterable[tuple[int, Path]]) -> Examination:
+    """The result with the paths (by property index; with a cycle, if it is liveness) made into traces. Ctrl-C ends it
+    with those that were made until then."""
     traces: dict[str, Trace] = {}
     known: Told = {}
-    rows: list[PropertyVerdict] = []
-    for i, (row, prop) in enumerate(zip(result.properties, subject.model.properties, strict=True)):
-        if i in paths:
-            trace = traces[row.name] = retell(subject, engine, prop, *paths[i], known)
-            row = replace(row, steps=len(trace.steps), witness=trace.witness)
-        rows.append(row)
+    rows = list(result.properties)
+    try:
+        for i, path in paths:
+            trace = retell(subject, engine, subject.model.properties[i], *path, known)
+            traces[rows[i].name] = trace
+            rows[i] = replace(rows[i], steps=len(trace.steps), witness=trace.witness)
+    except KeyboardInterrupt:
+        result = replace(result, interrupted=True)
+        why = "interrupted before its counterexample was told"
+        untold = [i for i, row in enumerate(rows) if row.verdict == "violated" and row.name not in traces]
+        for i in untold:
+            rows[i] = replace(rows[i], reason=why)
     return Examination(replace(result, properties=tuple(rows)), traces)

@@ -123,7 +123,7 @@ def simulate(
     except KeyboardInterrupt:
         found.stopped = "interrupted"
     result = _judge(subject, chosen, found, walks, time.monotonic() - started)
-    return told(subject, chosen, result, {i: (path, None) for i, path in sorted(found.hits.items())})
+    return told(subject, chosen, result, ((i, (path, None)) for i, path in sorted(found.hits.items())))
 
 
 def _judge(subject: Subject, engine: Engine, found: _Found, walks: Walks, seconds: float) -> Result:
@@ -137,6 +137,7 @@ def _judge(subject: Subject, engine: Engine, found: _Found, walks: Walks, second
         verdict=overall(rows, complete=False),
         complete=False,
         stopped=found.stopped,
+        interrupted=found.stopped == "interrupted",
         method="simulation",
         engine=engine.name,
         states=len(found.states),

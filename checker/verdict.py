@@ -34,7 +34,7 @@ class PropertyVerdict:
     """One row of the result.
 
     steps    length of the trace, 0 where there is none
-    reason   why it is undecided or vacuous; "" otherwise
+    reason   why it is undecided or vacuous, or violated without a trace; "" otherwise
     trace    path of the trace file, once one is written
     witness  {"sentence": ..., "facts": {...}} of a violated property or a goal that was met, else None
     """
@@ -86,6 +86,7 @@ class Result:
 
     method    "exhaustive" or "simulation"
     stopped   why an exhaustive search ended before its frontier ran empty, else None
+    interrupted  somebody did not wait: for the search, or for what is done behind it
     depth     number of levels, the initial state being the first (simulation: steps of the longest walk)
     seconds   of searching, without loading and tracing
     reduction what spared states: "partial order", "partial order and symmetry"; None: nothing did
@@ -121,10 +122,7 @@ class Result:
     notes: tuple[str, ...]
     never_because: dict[str, str] = field(default_factory=dict)
     checked_by_z3: Opinion | None = None
-
-    @property
-    def interrupted(self) -> bool:
-        return self.stopped == "interrupted"
+    interrupted: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -175,6 +173,7 @@ def judge(
         verdict=overall(rows, found.complete),
         complete=found.complete,
         stopped=found.stopped,
+        interrupted=found.stopped == "interrupted",
         method="exhaustive",
         engine=engine,
         states=found.states,

@@ -12,15 +12,13 @@ import gc
 import importlib
 import os
 import re
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from types import FrameType
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
+from eoscheck.cli.interrupts import interrupts
 from eoscheck.cli.output import silence
 
 COMMANDS = {
@@ -85,45 +83,19 @@ def cli() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; gives its exit code."""
-    previous, hook = signal.signal(signal.SIGTERM, _terminated), sys.unraisablehook
-    sys.unraisablehook = _interrupted_again(hook)
     try:
-        code = cli.main(list(arguments) or ["--help"], prog_name="eoscheck", standalone_mode=False)
+        with interrupts():
+            code = cli.main(list(arguments) or ["--help"], prog_name="eoscheck", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except Exception as error:
         return _explained(error)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
-    finally:
-        sys.unraisablehook = hook
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _near(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
-
-
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _interrupted_again(otherwise: Callable[[Any], object]) -> Callable[[Any], object]:
-    """A `sys.unraisablehook` that lets no Ctrl-C get lost.
-
-    Python drops what is raised while an object is freed (`__del__`), and Z3's terms are freed by the million. An
-    interrupt that was dropped there is sent once more, by another thread and a little later: the object is gone then.
-    """
-
-    def hook(dropped: Any) -> None:
-        if issubclass(dropped.exc_type, KeyboardInterrupt):
-            again = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
-            again.daemon = True
-            again.start()
-        else:
-            otherwise(dropped)
-
-    return hook
 
 
 def _explained(error: Exception) -> int:

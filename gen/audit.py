@@ -36,7 +36,10 @@ def audit_text(result: Audit, style: Style) -> str:
     parts: list[RenderableType] = []
     if not style.quiet:
         parts += [Text(printable(result.history.path), "bold"), _figures(result), Text()]
-    parts.append(_rows(result) if result.judgements else Text("  nothing was sent or seen", "yellow"))
+    if result.judgements or not result.interrupted:
+        parts.append(_rows(result) if result.judgements else Text("  nothing was sent or seen", "yellow"))
+    if result.interrupted:
+        parts.append(Text("  interrupted: what is not named was not judged", "yellow"))
     if not style.quiet and result.outcomes:
         parts += [Text(), labelled([("not told", _outcomes(result))])]
     for judgement in () if style.quiet else result.judgements:
@@ -247,6 +250,7 @@ def audit_json(result: Audit) -> dict[str, Any]:
         "counted": noun,
         "events": len(events),
         "seconds": result.seconds,
+        "interrupted": result.interrupted,
         "outcomes": result.outcomes,
         "guarantees": [
             {

@@ -9,32 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from contextlib import suppress
 
 import z3  # type: ignore[import-untyped]
 from eoscheck.checker.audit.rules import Constraint
-
-
-class Unknown(Exception):
-    """Z3 does not say whether a set of observations can be explained."""
+from eoscheck.checker.solver.answers import OutOfTime, answer
 
 
 def can_hold(constraints: Iterable[Constraint], deadline: float, *besides: object) -> bool:
-    """Whether all constraints can hold together, every observation being believed. Raises Unknown."""
+    """Whether all constraints can hold together, every observation being believed. Raises OutOfTime."""
     solver = z3.Solver()
     solver.add([*(c.formula for c in constraints), *besides])
-    return bool(_answer(solver, deadline) == z3.sat)
-
-
-def _answer(solver: Any, deadline: float, *assumed: object) -> Any:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise Unknown("out of time")
-    solver.set("timeout", max(int(left * 1000), 1))
-    answer = solver.check(*assumed)
-    if answer == z3.unknown:
-        raise Unknown(solver.reason_unknown())
-    return answer
+    return answer(solver, deadline) is not None
 
 
 class Weighing:
@@ -54,18 +40,18 @@ class Weighing:
             self.solver.add(z3.Implies(z3.And(bound), constraint.formula) if bound else constraint.formula)
 
     def core(self, observed: Iterable[int]) -> list[int] | None:
-        """Some of these observations that cannot be explained together; None: all of them can. Raises Unknown."""
+        """Some of these observations that cannot be explained together; None: all of them can. Raises OutOfTime."""
         assumed = [self._literals[o] for o in observed]
-        if _answer(self.solver, self.deadline, assumed) == z3.sat:
+        if answer(self.solver, self.deadline, assumed) is not None:
             return None
         return sorted(self._names[str(literal)] for literal in self.solver.unsat_core())
 
     def explained(self, observed: Iterable[int]) -> bool:
-        """Whether these observations can be explained together. Raises Unknown."""
+        """Whether these observations can be explained together. Raises OutOfTime."""
         return self.core(observed) is None
 
     def minimal(self, core: Iterable[int]) -> list[int]:
-        """A core from which nothing can be left out. Raises Unknown."""
+        """A core from which nothing can be left out. Raises OutOfTime."""
         kept = list(core)
         for one in list(kept):
             rest = [o for o in kept if o != one]
@@ -75,16 +61,16 @@ class Weighing:
 
     def smallest(self, core: Sequence[int], until: float) -> tuple[list[int], bool]:
         """A core as small as any, and True; or a minimal one, and False, where the search for a smaller one would go on
-        after `until`. Raises Unknown."""
+        after `until`. Raises OutOfTime."""
         best = self.minimal(core)
         hitting = z3.Solver()
         while time.monotonic() < until:
             if len(best) <= 1:
                 return best, True
             small = z3.AtMost(*self._literals.values(), len(best) - 1)
-            if hitting.check(small) != z3.sat:
+            model = answer(hitting, self.deadline, small)
+            if model is None:
                 return best, True
-            model = hitting.model()
             chosen = [o for o, literal in self._literals.items() if z3.is_true(model[literal])]
             found = self.core(chosen)
             if found is None:
@@ -110,6 +96,7 @@ def steps(constraints: Sequence[Constraint], core: Iterable[int]) -> list[Constr
     for one in [c for c in needed if c.because.kind]:
         solver = z3.Solver()
         solver.add([c.formula for c in needed if c is not one])
-        if solver.check() == z3.unsat:
-            needed = [c for c in needed if c is not one]
+        with suppress(OutOfTime):
+            if answer(solver, None) is None:
+                needed = [c for c in needed if c is not one]
     return [c for c in needed if c.because.kind]

@@ -14,13 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import z3  # type: ignore[import-untyped]
-from eoscheck.checker.audit.cores import Unknown, Weighing, can_hold, steps
+from eoscheck.checker.audit.cores import Weighing, can_hold, steps
 from eoscheck.checker.audit.effects import atomic_read, no_duplicates, no_loss
 from eoscheck.checker.audit.facts import Facts
 from eoscheck.checker.audit.history import History
 from eoscheck.checker.audit.order import order
 from eoscheck.checker.audit.rules import Because, Constraint, Question, atomic_visibility, provenance, visible
-from eoscheck.checker.verdict import WORD, Verdict, worst
+from eoscheck.checker.solver.answers import OutOfTime
+from eoscheck.checker.verdict import INTERRUPTED, WORD, Verdict, worst
 
 EFFORT = 1.0
 """Seconds in which smaller contradictions are looked for, for each guarantee; then minimal ones are enough."""
@@ -75,22 +76,28 @@ class Judgement:
 class Audit:
     """What a history was found to be.
 
-    outcomes  of each transaction whose client was told nothing: "committed", "aborted", or "either" of them
+    outcomes     of each transaction whose client was told nothing: "committed", "aborted", or "either" of them
+    interrupted  somebody did not wait for the other guarantees
     """
 
     history: History
     judgements: tuple[Judgement, ...]
     outcomes: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    interrupted: bool = False
 
     @property
     def verdict(self) -> Verdict:
         """The most alarming of all rows; without any, nothing was there to be judged."""
         ranked: tuple[Verdict, ...] = ("violated", "vacuous", "undecided", "holds")
+        if self.interrupted and not any(j.verdict == "violated" for j in self.judgements):
+            return "undecided"
         return next((v for v in ranked if any(j.verdict == v for j in self.judgements)), "vacuous")
 
     @property
     def exit_code(self) -> int:
+        if self.interrupted:
+            return INTERRUPTED
         return worst([WORD[j.verdict] for j in self.judgements] or [WORD["vacuous"]])
 
     def of(self, name: str) -> Judgement | None:
@@ -99,7 +106,7 @@ class Audit:
 
 
 def audit(history: History, wanted: Sequence[str] = (), seconds: float = SECONDS) -> Audit:
-    """Judge a history.
+    """Judge a history. Ctrl-C ends it with what was judged until then.
 
     wanted   bare or full names of guarantees; none: all but those that are only judged when asked for
     """
@@ -107,14 +114,18 @@ def audit(history: History, wanted: Sequence[str] = (), seconds: float = SECONDS
     facts = Facts(history)
     judgements: list[Judgement] = []
     outcomes: dict[str, str] = {}
-    for question in questions(facts, wanted):
-        judgements.append(_answered(question, begun + seconds))
-        if question.name == "atomic-visibility" and judgements[-1].verdict == "holds":
-            with suppress(Unknown):
-                outcomes = _outcomes(facts, question, begun + seconds)
+    interrupted = False
+    try:
+        for question in questions(facts, wanted):
+            judgements.append(_answered(question, begun + seconds))
+            if question.name == "atomic-visibility" and judgements[-1].verdict == "holds":
+                with suppress(OutOfTime):
+                    outcomes = _outcomes(facts, question, begun + seconds)
+    except KeyboardInterrupt:
+        interrupted = True
     judgements = [*judgements, *_exactly_once(judgements, wanted)]
     asked = [j for j in judgements if _is_wanted(j.name, wanted)]
-    return Audit(history, tuple(asked), outcomes, round(time.monotonic() - begun, 3))
+    return Audit(history, tuple(asked), outcomes, round(time.monotonic() - begun, 3), interrupted)
 
 
 def _is_wanted(name: str, wanted: Sequence[str]) -> bool:
@@ -142,7 +153,7 @@ def _answered(question: Question, deadline: float) -> Judgement:
         if can_hold(question.constraints, deadline):
             return Judgement(question.name, "holds")
         findings = _findings(question.constraints, deadline)
-    except Unknown as error:
+    except OutOfTime as error:
         return Judgement(question.name, "undecided", f"Z3 does not say: {error}")
     told = findings[:MOST]
     why = "" if findings else "which observations contradict one another was not found in time"
@@ -194,7 +205,7 @@ def _contradictions(constraints: list[Constraint], until: float, deadline: float
             return
         try:
             core, smallest = weighing.smallest(core, until)
-        except Unknown:
+        except OutOfTime:
             smallest = False
         yield Finding(tuple(core), smallest, tuple(c.because for c in steps(constraints, core)))
         constraints = [c for c in constraints if core[-1] not in c.observed]

@@ -22,13 +22,15 @@ def answer(solver: Any, until: float | None, *assumptions: Any) -> Any:
     if until is not None:
         left = until - time.monotonic()
         if left <= 0:
-            raise OutOfTime("timeout")
-        solver.set("timeout", max(int(1000 * left), 1))
+            raise OutOfTime("out of time")
+        solver.set("timeout", int(1000 * left) + 1)
     said = solver.check(*assumptions)
     if said == z3.sat:
         return solver.model()
     if said == z3.unsat:
         return None
+    if until is not None and time.monotonic() >= until:
+        raise OutOfTime("out of time")
     if any(word in solver.reason_unknown() for word in ("interrupt", "cancel")):
         raise KeyboardInterrupt
     raise OutOfTime(solver.reason_unknown())

@@ -6,7 +6,7 @@ invariant is only asked for at rest, some valuations violate it: in each of the 
 that can be taken there (`steps`), so it does not rest.
 
 That the states are all that can be reached, and that the model is as every model should be, is another matter:
-`certificate`.
+`certified`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eoscheck.checker import expressions as ex
 from eoscheck.checker.commands import Program
@@ -26,7 +26,7 @@ from eoscheck.checker.solver.answers import OutOfTime
 from eoscheck.checker.solver.closed import closed, why_not
 from eoscheck.checker.solver.explored import Explored, TooMany, Valuation, among
 from eoscheck.checker.solver.retracing import confirm_path
-from eoscheck.checker.solver.soundness import certified
+from eoscheck.checker.solver.soundness import sound
 from eoscheck.checker.solver.steps import Steps
 from eoscheck.checker.solver.translation import Translation
 from eoscheck.checker.verdict import Opinion, PropertyVerdict
@@ -73,8 +73,8 @@ def opinion(
     rows: Sequence[PropertyVerdict],
     paths: Mapping[int, Path],
     cost: Cost = UNDER_A_SECOND,
-) -> Opinion:
-    """What Z3 confirms of each row.
+) -> tuple[Opinion, bool]:
+    """What Z3 confirms of each row; and whether that is all, and Ctrl-C did not end it.
 
     paths   by property, the actions of its counterexample or of the way to its goal, and of the cycle behind it
 
@@ -85,16 +85,26 @@ def opinion(
         for prop, (path, cycle) in paths.items():
             asking.path(prop, path, cycle)
         asking.invariants([i for i in range(len(rows)) if i not in paths])
+        whole = True
     except KeyboardInterrupt:
         asking.leave(range(len(rows)), "interrupted")
-    return Opinion(asking.steps, asking.valuations, asking.unchecked)
+        whole = False
+    return Opinion(asking.steps, asking.valuations, asking.unchecked), whole
 
 
-def certificate(program: Program, found: Exploration) -> tuple[str, ...]:
-    """What Z3 confirms of the states that were explored, and of the model, in sentences. Raises Defect where it
-    disagrees."""
-    why = why_not(found)
-    return f"nothing of the set of states: {why}" if why else closed(program, found), certified(program)
+def certified(said: Opinion, program: Program, found: Exploration) -> tuple[Opinion, bool]:
+    """An opinion with what Z3 confirms of the states that were explored, and of the model, in sentences; and whether
+    that is all. Raises Defect where it disagrees."""
+    sentences: list[str] = []
+    whole = True
+    try:
+        why = why_not(found)
+        sentences.append(f"nothing of the set of states: {why}" if why else closed(program, found))
+        sentences.append(sound(program))
+    except KeyboardInterrupt:
+        sentences.append("nothing more: interrupted" if sentences else "nothing: interrupted")
+        whole = False
+    return replace(said, certified=tuple(sentences)), whole
 
 
 @dataclass

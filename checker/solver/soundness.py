@@ -14,6 +14,7 @@ import z3  # type: ignore[import-untyped]
 from eoscheck.checker.commands import GuardedCommand, Node, Program
 from eoscheck.checker.counterexample import Defect
 from eoscheck.checker.expressions import Expr, negation
+from eoscheck.checker.solver.answers import answer
 from eoscheck.checker.solver.translation import State, Term, Translation, any_of
 from eoscheck.model.language import Action
 
@@ -53,7 +54,7 @@ def examined(program: Program) -> Soundness:
     return Soundness(len(program.commands), len(trees), tuple(infeasible), tuple(ambiguous), tuple(escaping))
 
 
-def certified(program: Program) -> str:
+def sound(program: Program) -> str:
     """The sentence that says that a program is as it should be. Raises Defect where it is not."""
     found = examined(program)
     if found.ambiguous:
@@ -84,7 +85,7 @@ class _Asking:
         """Look at every path below a node, whose guards are asserted."""
         if tree is None:
             return
-        if self.solver.check() == z3.unsat:
+        if answer(self.solver, None) is None:
             self.infeasible += (command for _, command in leaves(tree) if command is not None)
         elif isinstance(tree, GuardedCommand):
             self._writes(tree)
@@ -102,7 +103,7 @@ class _Asking:
                 *self._outside(effect.value, domain.lo, domain.hi),
                 *self._outside(effect.index, 0, last),
             ]
-            if outside and self.solver.check(any_of(outside)) != z3.unsat:
+            if outside and answer(self.solver, None, any_of(outside)) is not None:
                 self.escaping.append(
                     f"{command.action.name} path {command.path}: {effect} can leave {domain}"
                 )
@@ -118,7 +119,7 @@ class _Asking:
     def exclusive(self, root: Tree) -> bool:
         """Whether exactly one leaf of a decision tree is reached in every state."""
         cases = [z3.And(*map(self.state.term, c.guards if c else guards)) for guards, c in leaves(root)]
-        return bool(self.solver.check(z3.Not(z3.PbEq([(case, 1) for case in cases], 1))) == z3.unsat)
+        return answer(self.solver, None, z3.Not(z3.PbEq([(case, 1) for case in cases], 1))) is None
 
 
 def leaves(tree: Tree) -> Iterator[Leaf]:

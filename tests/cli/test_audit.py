@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from eoscheck.checker.audit import judge as judging
+from eoscheck.checker.audit.rules import Question
 from eoscheck.cli.main import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +89,28 @@ def test_3_out_of_time(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("time.monotonic", iter(range(10**6)).__next__)
     assert run(["audit", written(SENT, COMMITTED, READ, END), "--seconds", "0.5"]) == 3
     assert "? undecided provenance Z3 does not say: out of time" in " ".join(capsys.readouterr().out.split())
+
+
+def test_130_what_was_judged_is_told(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, judged = judging._answered, list[str]()
+
+    def impatient(question: Question, deadline: float) -> judging.Judgement:
+        if judged:
+            raise KeyboardInterrupt
+        judged.append(question.name)
+        return before(question, deadline)
+
+    monkeypatch.setattr(judging, "_answered", impatient)
+    path = written(SENT, COMMITTED, READ, END)
+    assert run(["audit", path]) == 130
+    out = capsys.readouterr().out
+    assert f"✓ holds  {judged[0]}" in out and "interrupted: what is not named was not judged" in out
+    judged.clear()
+    assert run(["audit", path, "--json"]) == 130
+    data = json.loads(capsys.readouterr().out)
+    assert data["interrupted"] and data["verdict"] == "undecided" and len(data["guarantees"]) == 1
+    assert run(["audit", path, "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["guarantees"] == []
 
 
 def test_4_nothing_to_judge(capsys: Capture) -> None:

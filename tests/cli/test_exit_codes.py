@@ -19,7 +19,7 @@ from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.counterexample import Defect
 from eoscheck.checker.symbols import TraceError
 from eoscheck.cli import main
-from eoscheck.cli.main import cli, run
+from eoscheck.cli.main import run
 
 Write = Callable[..., str]
 Capture = pytest.CaptureFixture[str]
@@ -181,24 +181,6 @@ def test_130_interrupted_before_anything_was_found(
     monkeypatch.setattr(sys.modules["eoscheck.model.pipeline"], "build", raising(KeyboardInterrupt()))  # type: ignore[arg-type]
     assert run(["explore", a]) == 130
     assert capsys.readouterr().err.strip() == "eoscheck: interrupted"
-
-
-def test_130_an_interrupt_that_strikes_while_an_object_is_freed(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-):
-    class Freed:
-        def __del__(self) -> None:
-            signal.raise_signal(signal.SIGINT)
-
-    def work(*_: object, **__: object) -> None:
-        Freed()
-        time.sleep(10)
-
-    hook = sys.unraisablehook
-    monkeypatch.setattr(cli, "main", work)
-    assert run(["explore"]) == 130
-    assert capsys.readouterr().err == "eoscheck: interrupted\n"
-    assert sys.unraisablehook is hook
 
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -49,7 +49,9 @@ def confirmed(program: Program, engine: Engine, found: Exploration, cost: Cost =
         i: (way_to_state(engine, found.visited, lasso.state), lasso.cycle) for i, lasso in lassos.items()
     }
     paths |= {i: (way_to_hit(engine, found, i), None) for i in found.hits if rows[i].kind != "eventually"}
-    return opinion(program, engine, found, rows, paths, cost)
+    said, whole = opinion(program, engine, found, rows, paths, cost)
+    assert whole
+    return said
 
 
 # --- engines that are right
