@@ -12,6 +12,7 @@ import gc
 import importlib
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -175,6 +176,8 @@ def main() -> Any:
     """
     gc.set_threshold(100_000)
     code = run(sys.argv[1:])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # there is nothing left to be interrupted
     gc.freeze()
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -17,8 +17,9 @@ def answer(solver: Any, until: float | None, *assumptions: Any) -> Any:
 
     until   when to give up, in seconds of time.monotonic
 
-    Raises OutOfTime; KeyboardInterrupt, which Z3 takes for itself.
+    Raises OutOfTime; KeyboardInterrupt where somebody has told Z3 to stop.
     """
+    solver.set("ctrl_c", False)  # Z3 would take the signal for itself, and may answer nevertheless
     if until is not None:
         left = until - time.monotonic()
         if left <= 0:
