@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eoscheck.checker.counterexample import Defect, Trace
+from eoscheck.checker.engine import TooLarge
 from eoscheck.checker.examine import examine, limits_of
 from eoscheck.checker.expectation import Difference, compare
 from eoscheck.checker.parallel import in_order
@@ -42,6 +43,8 @@ def check_file(path: str) -> Checked:
         found = examine(pipeline, limits_of(spec))
     except SpecError as error:
         return Checked(path, error=str(error), code=2)
+    except TooLarge as error:
+        return Checked(path, error=f"{path}: {error}", code=2)
     except (TraceError, Defect) as error:
         return Checked(path, error=f"a defect of eoscheck: {error}", code=70)
     except Exception as error:

@@ -17,6 +17,10 @@ from eoscheck.model.values import Disabled
 Successor = tuple[int, bytes | str]
 
 
+class TooLarge(Exception):
+    """An engine cannot take a model, of which it says why in one line."""
+
+
 class Engine(Protocol):
     """One reading of a model."""
 

@@ -129,6 +129,7 @@ def _usage(error: click.UsageError) -> str:
 def _by_kind(error: Exception) -> int:
     from eoscheck.checker.audit.history import BadHistory
     from eoscheck.checker.counterexample import Defect
+    from eoscheck.checker.engine import TooLarge
     from eoscheck.checker.native.checkpoint import BadCheckpoint
     from eoscheck.checker.prepare import UnknownProperty
     from eoscheck.checker.solver.proof import BadProof
@@ -147,6 +148,7 @@ def _by_kind(error: Exception) -> int:
         BadCheckpoint,
         BadProof,
         BadHistory,
+        TooLarge,
     )
     if isinstance(error, known):
         return _complain(str(error), 2)

@@ -108,7 +108,7 @@ class Checkpoint:
     def save(self, saved: Saved) -> None:
         """Keep a search. Its states must be on disk already. Raises OSError, and what was kept before is still
         there."""
-        write_atomically(self.file, json.dumps({**self._what, **asdict(saved)}) + "\n")
+        write_atomically(self.file, json.dumps({**self._what, **asdict(saved)}) + "\n", durable=True)
         self._other.unlink(missing_ok=True)
 
     def _load(self) -> Saved:

@@ -22,18 +22,31 @@ def together(
 
     look_up   called every now and then while it takes long. Without it the calling thread does work(0) itself
     halt      asks the work to end, once look_up has raised an exception, which is raised again when all are done
+
+    Raises MemoryError where there cannot be so many threads; then nothing was done.
     """
     cores = sorted(os.sched_getaffinity(0)) if threads > 1 and hasattr(os, "sched_getaffinity") else []
 
+    complete, missing = threading.Event(), list[BaseException]()
+
     def apart(i: int) -> None:
+        complete.wait()
+        if missing:
+            return
         if cores:
             _go_to(cores, i)
         work(i)
 
     first = 0 if look_up else 1
     crew = [threading.Thread(target=apart, args=(i,), daemon=True) for i in range(first, threads)]
-    for member in crew:
-        member.start()
+    try:
+        for member in crew:
+            member.start()
+    except RuntimeError as error:
+        missing.append(error)
+        raise MemoryError from None
+    finally:
+        complete.set()
     if look_up is None:
         apart(0)
     raised: BaseException | None = None

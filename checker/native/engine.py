@@ -9,7 +9,7 @@ from typing import Any
 
 from eoscheck.checker import expressions as ex
 from eoscheck.checker.commands import GuardedCommand, Program
-from eoscheck.checker.engine import Successor
+from eoscheck.checker.engine import Successor, TooLarge
 from eoscheck.checker.native.context import Context, Tally
 from eoscheck.checker.native.jit import QUICK, THOROUGH, Code, compiled, is_kept
 from eoscheck.checker.native.kernel import COMMAND, kernel, record_words
@@ -21,7 +21,10 @@ from eoscheck.checker.reduction import Reduction
 
 ADDRESS, NUMBER = ctypes.c_void_p, ctypes.c_uint64
 
-ALL = (1 << 64) - 1
+MOST = 64
+"""Properties that can be asked for at once: bits of a word."""
+
+ALL = (1 << MOST) - 1
 
 REMEMBERED = 1 << 14
 """States of which both forms are remembered: those around a counterexample are asked for again and again."""
@@ -55,12 +58,22 @@ class Native:
     """A model, ready to be compiled.
 
     reduction   what a search need not do; None: it does everything
+
+    Raises TooLarge.
     """
 
     name = "native"
 
     def __init__(self, program: Program, reduction: Reduction | None = None) -> None:
         self.program, self.model, self.reduction = program, program.model, reduction
+        for count, most, what in (
+            (len(program.properties), MOST, "properties"),
+            (len(program.commands), COMMAND + 1, "paths of actions"),
+        ):
+            if count > most:
+                raise TooLarge(
+                    f"{count:,} {what}; --engine native takes {most:,} at the most, --engine python any number"
+                )
         self.packing = pack(program)
         self.words = self.packing.words
         number = {action: i for i, action in enumerate(self.model.actions)}

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
-from eoscheck.checker.files import cache
+from eoscheck.checker.files import cache, keep, kept
 from llvmlite import __version__ as llvmlite_version
 
 QUICK, THOROUGH = 0, 2
@@ -71,13 +71,14 @@ def _kept(text: str, tier: int) -> Path:
 def compiled(text: str, tier: int) -> bytes:
     """The object code of a module."""
     file = _kept(text, tier)
-    with contextlib.suppress(OSError):
-        code = file.read_bytes()
-        os.utime(file)
-        return code
-    code = _emitted(text, tier)
-    with contextlib.suppress(OSError):
-        _keep(file, code)
+    code = kept(file)
+    if code is None:
+        code = _emitted(text, tier)
+        keep(file, code)
+        _forget(file.parent)
+    else:
+        with contextlib.suppress(OSError):
+            os.utime(file)
     return code
 
 
@@ -91,19 +92,15 @@ def _emitted(text: str, tier: int) -> bytes:
     return emitted
 
 
-def _keep(file: Path, code: bytes) -> None:
-    folder = file.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=folder)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(code)
-    os.replace(temporary, file)
-    kept = sorted(((f.stat().st_mtime, f.stat().st_size, f) for f in folder.iterdir()), reverse=True)
-    total = 0
-    for _, size, old in kept:
-        total += size
-        if total > MOST_KEPT:
-            old.unlink()
+def _forget(folder: Path) -> None:
+    """Remove what was not asked for longest, where too much is kept."""
+    with contextlib.suppress(OSError):
+        files = sorted(((f.stat().st_mtime, f.stat().st_size, f) for f in folder.iterdir()), reverse=True)
+        total = 0
+        for _, size, old in files:
+            total += size
+            if total > MOST_KEPT:
+                old.unlink()
 
 
 class Compiling:

@@ -323,6 +323,7 @@ class _Loops:
                 | (passed == get(context, "most_passed"))
                 | (get(context, "news") != 0),
             )
+            back(CROWDED, states > get(context, "crowd"))
             get(context, "ends", "ptr").store(states, passed)
             field(context, "until").store(states)
             field(context, "passed").store_atomic(passed + 1)

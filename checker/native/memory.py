@@ -31,24 +31,30 @@ SMALL = 2 * HUGE
 class Room:
     """A stretch of addresses. It takes memory where something has been written.
 
-    size   bytes of addresses; less where the system does not give as many (`room.size`)
+    size   bytes of addresses
+    least  how many will do where the system does not give as many (then there are `room.size`); None: no less
     file   what is written is kept in this file descriptor, which must be made long enough before
     small  bytes at the beginning that are in pages of the usual size. A large page is taken and cleared as a whole,
            which a small search does not need, and which takes long where a virtual machine must ask its host for it
+
+    Raises MemoryError.
     """
 
-    def __init__(self, size: int, file: int | None = None, *, small: int = SMALL) -> None:
-        self.file = file
+    def __init__(
+        self, size: int, file: int | None = None, *, small: int = SMALL, least: int | None = None
+    ) -> None:
+        self.file, self._begin = file, 0
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | UNRESERVED if file is None else mmap.MAP_SHARED
         size = -(-size // PAGE) * PAGE
+        least = size if least is None else least
         while True:
             found = _libc.mmap(
                 None, size + HUGE, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1 if file is None else file, 0
             )
             if found != FAILED:
                 break
-            size //= 2
-            if size < PAGE:
+            size = size // 2 // PAGE * PAGE
+            if size < least:
                 raise MemoryError
         self._begin, self._length, self.size = found, size + HUGE, size
         self.address: int = found if file is not None else -(-found // HUGE) * HUGE

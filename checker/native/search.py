@@ -18,7 +18,7 @@ from eoscheck.checker.native.jit import QUICK, THOROUGH, Compiling
 from eoscheck.checker.native.memory import available_mb, cores, scratch
 from eoscheck.checker.native.space import TASK_SIZE, Space
 from eoscheck.checker.native.store import DiskFull
-from eoscheck.checker.native.table import FINGERPRINT, NARROW
+from eoscheck.checker.native.table import FINGERPRINT, NARROW, Slot
 from eoscheck.checker.native.visited import Visited
 from eoscheck.checker.search import Clock, Exploration, Limits, Report, Watch, resident_mb
 
@@ -108,7 +108,7 @@ class Search:
         self._ends = (NUMBER * PASSED)()
         self.space.context.ends = ctypes.addressof(self._ends)
         self._kept = 0.0
-        self._compiling: Compiling | None = None
+        self._compiling: tuple[Slot, Compiling] | None = None
 
     def run(self) -> Exploration:
         """Search until the frontier is empty, a limit is reached, everything is decided, or somebody interrupts."""
@@ -129,8 +129,7 @@ class Search:
     def _end(self) -> None:
         """Make what was found whole, also where a level was left in the middle."""
         found, context = self.found, self.space.context
-        if self._compiling is not None:
-            self._compiling.stop()
+        self._compile_no_more()
         context.states = context.following
         found.seconds = self.clock.seconds()
         try:
@@ -378,14 +377,20 @@ class Search:
         space = self.space
         if space.tier != QUICK or self.clock.seconds() < LONG:
             return False
+        if self._compiling and self._compiling[0] is not space.slot:
+            self._compile_no_more()
         if self._compiling is None:
-            self._compiling = Compiling(self.engine.text(space.slot), THOROUGH)
-        code = self._compiling.code()
+            self._compiling = space.slot, Compiling(self.engine.text(space.slot), THOROUGH)
+        code = self._compiling[1].code()
         if code is None:
             return False
-        space.tier = THOROUGH
-        space.use(Functions(code))
+        space.tier, space.functions = THOROUGH, Functions(code)
         return True
+
+    def _compile_no_more(self) -> None:
+        if self._compiling is not None:
+            self._compiling[1].stop()
+            self._compiling = None
 
 
 def _union(masks: Iterable[int]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from eoscheck.checker.native.context import Context, Tally
 from eoscheck.checker.native.crew import together
-from eoscheck.checker.native.engine import NUMBER, Functions, Native
+from eoscheck.checker.native.engine import NUMBER, Native
 from eoscheck.checker.native.kernel import record_words
 from eoscheck.checker.native.lookup import RECENT
 from eoscheck.checker.native.memory import Room, scratch
@@ -107,9 +107,9 @@ class Space:
         while states > self._most(lines):
             lines += 1
         if self.slot is NARROW and lines + self.slot.share > self.slot.most:
-            self.slot = WIDE
-            self.use(self.engine.functions(self.tier, WIDE))
-        self._new_table(lines + (self.slot is WIDE))
+            self._widen(lines + 1)
+        else:
+            self._new_table(lines + (self.slot is WIDE))
         self._rebuild(self.threads)
 
     # -- states
@@ -124,10 +124,6 @@ class Space:
         )
 
     # -- growing
-
-    def use(self, functions: Functions) -> None:
-        """Go on with these functions."""
-        self.functions = functions
 
     def more_room(self) -> None:
         """Make room for the states that a block can find. Raises MemoryError, DiskFull."""
@@ -152,12 +148,10 @@ class Space:
         assert wider or 1 << lines - before <= MOST_PARTS
         self._check(LINE << lines)
         if wider:
-            self.slot = WIDE
-            self.use(self.engine.functions(self.tier, WIDE))
-        self._new_table(lines)
-        if wider:
+            self._widen(lines)
             self._rebuild(threads)
         else:
+            self._new_table(lines)
             context = self.context.address
             self._all(threads, lambda i: self.functions.grow(context, address, before, i))
         old.close()
@@ -167,8 +161,16 @@ class Space:
         """Does the table hold more than it should at the beginning of a block?"""
         return self.context.states > self.crowd
 
-    def _new_table(self, lines: int) -> None:
-        self.table = Room(LINE << lines)
+    def _widen(self, lines: int) -> None:
+        """A table of wide slots, and the functions for it: quick ones, if no others were compiled at some time."""
+        tier = self.engine.best_kept(WIDE)
+        functions = self.engine.functions(tier, WIDE)
+        table = Room(LINE << lines)  # nothing is changed before all is there
+        self.slot, self.tier, self.functions = WIDE, tier, functions
+        self._new_table(lines, table)
+
+    def _new_table(self, lines: int, table: Room | None = None) -> None:
+        self.table = table or Room(LINE << lines)
         self.context.table, self.context.lines = self.table.address, lines
         self.crowd = self._most(lines)
         records = (self.slot.lanes << lines) * BLOCK[0] // BLOCK[1]

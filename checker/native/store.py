@@ -38,7 +38,8 @@ class Store:
         if path is not None:
             self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         # Of addresses there is an end as well: where states lie in memory, no more are asked for than it could fill.
-        self.room = Room(ADDRESSES if path else min(ADDRESSES, 2 * physical()), self.file, small=FEW)
+        most = ADDRESSES if path else min(ADDRESSES, 2 * physical())
+        self.room = Room(most, self.file, small=FEW, least=STEP)
         self.capacity = 0
 
     @property
@@ -85,7 +86,7 @@ class Store:
             os.close(descriptor)
             raise DiskFull(error.strerror) from None
         self.room.close()
-        self.file, self.room = descriptor, Room(ADDRESSES, descriptor)
+        self.file, self.room = descriptor, Room(ADDRESSES, descriptor, least=STEP)
 
     def forget(self, states: int) -> None:
         """The first states will hardly be asked for: they need not stay in memory, if they are in a file."""

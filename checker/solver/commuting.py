@@ -13,7 +13,6 @@ induction when they are found, for state spaces of any size.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -40,19 +39,17 @@ def sharpen(reduction: Reduction, until: float | None = None) -> None:
 
     Raises OutOfTime, with the reduction as it was.
     """
-    file = _kept(reduction)
-    with contextlib.suppress(OSError, ValueError):
-        found = [int(line, 16) for line in file.read_text(encoding="utf-8").split()]
-        if len(found) == reduction.size:
-            reduction.conflicts = found
-            return
-    found = Commuting(reduction, until).conflicts()
-    with contextlib.suppress(OSError):
-        files.write_atomically(file, "".join(f"{mask:x}\n" for mask in found))
+    file = _file(reduction)
+    kept = files.kept(file)
+    if kept is None:
+        found = Commuting(reduction, until).conflicts()
+        files.keep(file, "".join(f"{mask:x}\n" for mask in found).encode())
+    else:
+        found = [int(line, 16) for line in kept.split()]
     reduction.conflicts = found
 
 
-def _kept(reduction: Reduction) -> Path:
+def _file(reduction: Reduction) -> Path:
     """The file that keeps the conflicts of a program."""
     # What is impossible depends on the states that exchanges make of the initial one.
     exchanges, masks = map(repr, reduction.symmetry.exchanges), (f"{mask:x}" for mask in reduction.conflicts)

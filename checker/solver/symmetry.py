@@ -14,7 +14,6 @@ import contextlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 
 import z3  # type: ignore[import-untyped]
 from eoscheck.checker import expressions as ex
@@ -47,8 +46,9 @@ def symmetry_of(program: Program, until: float | None = None) -> Symmetry:
     if not supposed:
         return Symmetry(refused=left)
     file = file_of("symmetry", program, *map(repr, supposed))
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-        return _read(file, supposed)
+    kept = files.kept(file)
+    if kept is not None:
+        return _read(kept, supposed)
     alike = Alike(program, supposed, until)
     found: list[tuple[Exchange, list[int]]] = []
     refused = list(left)
@@ -58,22 +58,20 @@ def symmetry_of(program: Program, until: float | None = None) -> Symmetry:
         except Difference as difference:
             refused.append(f"{exchange.what} are not alike: {difference}")
     symmetry = Symmetry([exchange for exchange, _ in found], [images for _, images in found], refused)
-    with contextlib.suppress(OSError):
-        files.write_atomically(file, _written(symmetry, supposed))
+    files.keep(file, _written(symmetry, supposed))
     return symmetry
 
 
-def _written(symmetry: Symmetry, supposed: Sequence[Exchange]) -> str:
+def _written(symmetry: Symmetry, supposed: Sequence[Exchange]) -> bytes:
     rows = zip(symmetry.exchanges, symmetry.images, strict=True)
     found = [(supposed.index(exchange), images) for exchange, images in rows]
-    return json.dumps({"images": found, "refused": list(symmetry.refused)})
+    return json.dumps({"images": found, "refused": list(symmetry.refused)}).encode()
 
 
-def _read(file: Path, supposed: Sequence[Exchange]) -> Symmetry:
-    """Raises OSError; ValueError, LookupError, TypeError where it is damaged."""
-    kept = json.loads(file.read_text(encoding="utf-8"))
-    exchanges = [supposed[number] for number, _ in kept["images"]]
-    return Symmetry(exchanges, [images for _, images in kept["images"]], kept["refused"])
+def _read(kept: bytes, supposed: Sequence[Exchange]) -> Symmetry:
+    found = json.loads(kept)
+    exchanges = [supposed[number] for number, _ in found["images"]]
+    return Symmetry(exchanges, [images for _, images in found["images"]], found["refused"])
 
 
 class Alike:

@@ -368,3 +368,14 @@ def test_conflicts_are_kept_by_content(tmp_path: Path) -> None:
     with patch("eoscheck.checker.solver.commuting.Commuting", side_effect=AssertionError):
         sharpen(second)
     assert first.conflicts == second.conflicts
+
+
+def test_conflicts_that_were_kept_and_damaged_are_found_anew(tmp_path: Path) -> None:
+    program = trace(built([[(0, 1, "", "note")], [(0, 1, "", "note")], [(0, 1, "", "note")]]))
+    first, second = Reduction(program), Reduction(program)
+    with patch.dict("os.environ", EOSCHECK_CACHE=str(tmp_path)):
+        sharpen(first)
+        (file,) = (tmp_path / "commuting").iterdir()
+        file.write_bytes(file.read_bytes()[:-2] + b"\n")
+        sharpen(second)
+    assert first.conflicts == second.conflicts

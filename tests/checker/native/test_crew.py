@@ -57,6 +57,23 @@ def test_threads_begin_apart_and_may_then_be_moved(
         assert sorted(chosen) == sorted(wanted)
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_where_a_thread_cannot_be_started_none_works(watched: bool, monkeypatch: pytest.MonkeyPatch):
+    start, started, worked = threading.Thread.start, list[threading.Thread](), list[int]()
+
+    def refuse(thread: threading.Thread) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(MemoryError):
+        together(3, worked.append, (lambda: None) if watched else None)
+    started[0].join(10)
+    assert not started[0].is_alive() and worked == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_noted_and_raises_nothing(number: signal.Signals):
     def handler(*_: object) -> None:

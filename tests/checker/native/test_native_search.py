@@ -14,12 +14,12 @@ from unittest.mock import patch
 
 import pytest
 from eoscheck.checker.compiled import Compiled
-from eoscheck.checker.engine import Interpreter
+from eoscheck.checker.engine import Interpreter, TooLarge
 from eoscheck.checker.liveness import violations
 from eoscheck.checker.native import search as search_module
 from eoscheck.checker.native import space as space_module
 from eoscheck.checker.native.engine import Native
-from eoscheck.checker.native.jit import QUICK, THOROUGH
+from eoscheck.checker.native.jit import QUICK, THOROUGH, Code, Compiling
 from eoscheck.checker.native.search import Options, Search, explore_natively
 from eoscheck.checker.native.table import FINGERPRINT, NARROW, WIDE, Slot
 from eoscheck.checker.prepare import prepare
@@ -156,7 +156,7 @@ def search_from(slot: Slot, threads: int) -> Search:
     """A search that begins with a small table of such slots."""
     search = Search(Native(trace(digits(6))), Limits(), Options(threads=threads), None)
     search.space.slot = slot
-    search.space.use(search.engine.functions(QUICK, slot))
+    search.space.functions = search.engine.functions(QUICK, slot)
     return search
 
 
@@ -192,6 +192,36 @@ def test_better_code_is_taken_up_in_the_middle(reference: Exploration) -> None:
     assert found.states == 10**6 and found.complete
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_better_code_for_narrow_slots_is_of_no_use_to_wide_ones(threads: int, roomy: Exploration) -> None:
+    narrow, code = Slot(32, 16), Compiling.code
+
+    def late(compiling: Compiling) -> Code | None:
+        return code(compiling) if search.space.slot is WIDE else None
+
+    with (
+        patch.object(space_module, "FIRST_LINES", 11),
+        patch.object(space_module, "NARROW", narrow),
+        patch.object(search_module, "LONG", 0.0),
+        patch.object(search_module.Compiling, "code", late),
+    ):
+        search = search_from(narrow, threads)
+        found = search.run()
+    assert search.space.slot is WIDE and found.figures() == roomy.figures()
+
+
+def test_what_cannot_be_numbered_is_refused() -> None:
+    counter = Counter()
+    properties = [
+        Property("always", f"p{i}", lambda: Witness("x") if counter.n == 1 else None) for i in range(65)
+    ]
+    model = Model([counter], properties[:64])
+    assert len(explore_natively(Native(trace(model)), Limits()).hits) == 64
+    model.properties.append(properties[64])
+    with pytest.raises(TooLarge, match="65 properties; --engine native takes 64 at the most"):
+        Native(trace(model))
+
+
 def test_fingerprints_find_the_same(reference: Exploration) -> None:
     found = run(digits(), fingerprint=True, threads=2)
     assert found.figures() == reference.figures()
@@ -205,6 +235,14 @@ class TestLimits:
     def test_states_are_as_many_as_were_asked_for(self, most: int, threads: int) -> None:
         found = run(digits(), Limits(states=most), threads=threads)
         assert (found.stopped, found.states, found.visited.levels[-1]) == ("states", most, most)
+
+    @pytest.mark.parametrize("build", [two_phase_commit, lambda: Model([Clock(), Counter()])])
+    def test_a_limit_leaves_the_levels_that_any_search_has(self, build: Callable[[], Model]) -> None:
+        native, slow = Native(trace(build())), Compiled(trace(build()))
+        for most in range(1, explore(slow, Limits()).states):
+            one, two = explore_natively(native, Limits(states=most)), explore(slow, Limits(states=most))
+            assert (one.depth, one.states, one.hits) == (two.depth, two.states, two.hits)
+            assert one.visited.levels == two.visited.levels
 
     def test_what_a_limit_of_states_leaves_does_not_depend_on_threads(self) -> None:
         limits = Limits(states=30_000)
@@ -324,5 +362,8 @@ def test_what_was_compiled_once_is_kept(tmp_path: Path) -> None:
         engine.functions(THOROUGH)
         assert Native(trace(digits(2))).best_kept() == THOROUGH
         assert Native(trace(digits(3))).best_kept() == QUICK
+        for file in (tmp_path / "native").iterdir():
+            file.write_bytes(file.read_bytes()[:-1])
+        assert run(digits(2)).states == 81
     with patch.dict("os.environ", EOSCHECK_CACHE="/proc/nowhere"):
         assert run(digits(2)).states == 81
