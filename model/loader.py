@@ -229,9 +229,8 @@ class _Reading:
         offsets = shape.offsets or self._default_offsets(shape.store, producer, consumer)
         if consumer.auto_commit and offsets != "auto":
             how = "is on" if explicit else "is left on, as by default"
-            self.notes.append(
-                f"{name}: enable.auto.commit {how}, but 'offsets: {offsets}' is what is modelled"
-            )
+            what = "is without effect" if offsets == "in-store" else "commits positions as well"
+            self.notes.append(f"{name}: enable.auto.commit {how}, and {what}, beside 'offsets: {offsets}'")
         return Processor(
             name=name,
             source=shape.source,

@@ -185,7 +185,7 @@ class Processor(Client):
 
     def assigned(self, partitions: list[int]) -> None:
         """The group has rebalanced and this member is in it."""
-        if self.spec.offsets == "auto":
+        if self.spec.auto_commits:
             self._commit_revoked()
         self.generation = self.group.generation
         for k in range(len(self.inputs)):
@@ -264,7 +264,7 @@ class Processor(Client):
         else:
             say(f"{self.name} skips offset {position} of {source.name}: control record or aborted")
 
-    @action(each=lambda self: [(k,) for k in range(len(self.inputs))] if self.spec.offsets == "auto" else [])
+    @action(each=lambda self: [(k,) for k in range(len(self.inputs))] if self.spec.auto_commits else [])
     def auto_commit(self, partition: int) -> None:
         """enable.auto.commit: the position, at a poll() after auto.commit.interval.ms
         (`maybeAutoCommitOffsetsAsync`). With a worker thread the poll loop goes on while records are still
@@ -302,7 +302,7 @@ class Processor(Client):
         when(self.wires[0].phase == Phase.IDLE)
         when(self.partition == partition)
         say(f"processing of input {self.value} throws; {self.name} closes its consumer and starts again")
-        if self.spec.offsets == "auto":
+        if self.spec.auto_commits:
             current = (self.group.members[self.index] != Membership.OUT) & (
                 self.generation == self.group.generation
             )

@@ -204,7 +204,7 @@ def store_consistency(sink: StoreSink) -> Property:
 
 def _will_commit(client: Processor, value: int) -> Any:
     """Auto-commit: it polled `value` and is still in its group, so a later poll() commits it."""
-    if client.spec.offsets != "auto":
+    if not client.spec.auto_commits:
         return False
     return any_of(
         _has_position(client, k)

@@ -117,7 +117,9 @@ class Sizes:
         """Records of a group's partition of `__consumer_offsets`."""
         if processor.offsets == "in-store":
             return 1
-        commits = self.rounds() + self.again + (2 * self.anew + 2 if processor.offsets == "auto" else 0)
+        commits = self.rounds() + self.again
+        if processor.auto_commits:  # beside its own commits, if it makes any
+            commits += 2 * self.anew + 2 + (self.rounds() if processor.offsets != "auto" else 0)
         markers = self.rounds() + self.spec.budget("delayed-marker") + 1 + (2 if self.sharers > 1 else 0)
         return min(
             self.spec.bounds.log or commits + (markers if processor.offsets == "in-transaction" else 0), 60

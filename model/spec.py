@@ -141,6 +141,12 @@ class Processor:
     on_fatal: Literal["restart", "stop"] = "restart"
     processing_ms: int | None = None
 
+    @property
+    def auto_commits(self) -> bool:
+        """Its consumer commits positions by itself, beside what `offsets` says. Where positions are in a database,
+        nobody asks for those."""
+        return self.consumer.auto_commit and self.offsets != "in-store"
+
 
 @dataclass(frozen=True)
 class Reader:

@@ -172,7 +172,10 @@ def test_default_release_is_3_9() -> None:
     ("text", "words"),
     [
         (processor("", "{acks: 1}"), "p: the client would disable idempotence because acks=1"),
-        (processor("offsets: after-processing"), "p: enable.auto.commit is left on, as by default"),
+        (
+            processor("offsets: after-processing"),
+            "p: enable.auto.commit is left on, as by default, and commits positions as well",
+        ),
         (processor("consumer: {enable.auto.commit: true}"), "p: enable.auto.commit is on"),
         (processor("instances: 2"), "share the transactional.id 't'"),
         (
