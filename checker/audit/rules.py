@@ -13,9 +13,12 @@ from typing import Any
 
 import z3  # type: ignore[import-untyped]
 from eoscheck.checker.audit.facts import Facts
-from eoscheck.checker.audit.history import Read, Send
+from eoscheck.checker.audit.history import Read, Send, topic_of
 
 FALSE = z3.BoolVal(False)
+
+NAMED = 3
+"""Topics that a reason names; of others it says how many there are."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,15 @@ def visible(transaction: str) -> Any:
 
 
 def provenance(facts: Facts) -> Question:
-    """Every record that is read was sent, and an offset holds one record."""
-    known = {send.partition for _, send in facts.every_send}
-    if not known:
-        return Question("provenance", unjudged="no sends are recorded")
+    """What is read was sent, and an offset holds one record. A history has all sends to a topic, or none of them."""
+    known = {topic_of(send.partition) for _, send in facts.every_send}
+    unknown: list[str] = []
     found = []
     for given in (g for gs in facts.given.values() for g in gs):
         read = given.read
-        if read.partition in known and not facts.candidates(read):
+        if topic_of(read.partition) not in known:
+            unknown.append(topic_of(read.partition))
+        elif not facts.candidates(read):
             refused = [
                 s
                 for _, s in facts.every_send
@@ -79,7 +83,14 @@ def provenance(facts: Facts) -> Question:
                 impossible([given.index], "not-sent", read=read, refused=refused[0] if refused else None)
             )
     found += _contents(facts)
-    return Question("provenance", found, "" if found or facts.given else "nothing was read")
+    unjudged = _origin_unknown(list(dict.fromkeys(unknown))) if known else "no sends are recorded"
+    return Question("provenance", found, "" if found else unjudged if facts.given else "nothing was read")
+
+
+def _origin_unknown(topics: list[str]) -> str:
+    """That reads of these topics cannot be judged; "" without any."""
+    more = f" and {len(topics) - NAMED} more" if len(topics) > NAMED else ""
+    return f"reads of {', '.join(topics[:NAMED])}{more}, to which no sends are recorded" if topics else ""
 
 
 def _contents(facts: Facts) -> Iterator[Constraint]:

@@ -63,15 +63,19 @@ class Reference:
         return exact or [(i, s) for i, s in same if s.offset is None or read.offset is None]
 
     def provenance(self) -> bool:
-        if not self.sends:
-            return False
-        known = {s.partition for _, s in self.sends}
         held: dict[tuple[str, int], set[object]] = {}
         for claim in [*(s for _, s in self.sends if s.acknowledged), *(r for _, r, _ in self.reads)]:
             if claim.offset is not None:
                 held.setdefault((claim.partition, claim.offset), set()).add(claim.value)
-        unsent = any(r.partition in known and not self.writers(r) for _, r, _ in self.reads)
+        unsent = any(self._observed(r) and not self.writers(r) for _, r, _ in self.reads)
         return unsent or any(len(values) > 1 for values in held.values())
+
+    def origins_known(self) -> bool:
+        """Whether somebody was seen to send to each topic that was read, and some topic was."""
+        return bool(self.reads) and all(self._observed(r) for _, r, _ in self.reads)
+
+    def _observed(self, read: Read) -> bool:
+        return any(topic_of(s.partition) == topic_of(read.partition) for _, s in self.sends)
 
     def no_duplicates(self) -> bool:
         """Is there a value at a place that no single record explains?"""

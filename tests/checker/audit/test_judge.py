@@ -178,6 +178,25 @@ def test_what_nobody_sent_and_one_offset_with_two_records() -> None:
     assert verdicts(judge(send(1, offset=0)))["provenance"] == "vacuous"
 
 
+def test_two_readers_see_two_records_at_one_offset_whoever_sent_them() -> None:
+    assert core(judge(read(1, 0), read(2, 0, reader="mirror")), "provenance") == [0, 1]
+    row = judge(read(1, 0), read(1, 0, reader="mirror")).of("provenance")
+    assert row is not None and (row.verdict, row.reason) == ("vacuous", "not judged: no sends are recorded")
+
+
+def test_a_record_in_a_partition_that_nobody_sent_to() -> None:
+    """Of another partition of its topic a send is known: so are all. Of another topic: who sends to it was not seen."""
+    sent = [send(1, offset=0), read(1, 0)]
+    assert core(judge(*sent, read(1, 0, "p-1")), "provenance") == [2]
+    result = judge(*sent, read(77, 0, "q-0"), end(), end("q-0"))
+    row = result.of("provenance")
+    assert row is not None and result.exit_code == 4
+    assert row.reason == "not judged: reads of q, to which no sends are recorded"
+    many = judge(*sent, *(read(1, 0, f"q{n}-0") for n in range(5))).of("provenance")
+    assert many is not None and "reads of q0, q1, q2 and 2 more, to which no sends" in many.reason
+    assert core(judge(*sent, read(77, 0, "q-0"), read(2, 1)), "provenance") == [3]
+
+
 def test_nothing_at_all_is_vacuous() -> None:
     assert (judge().verdict, judge().exit_code) == ("vacuous", 4)
 
@@ -216,7 +235,7 @@ def test_what_is_spoiled_is_rejected() -> None:
 # --- the same without Z3
 
 PARTITIONS, VALUES, OFFSETS = (
-    st.sampled_from(["p-0", "p-1"]),
+    st.sampled_from(["p-0", "p-0", "p-1", "q-0"]),
     st.integers(1, 2),
     st.sampled_from([None, 0, 1, 2]),
 )
@@ -272,4 +291,7 @@ def test_a_judge_that_tries_everything_agrees(events: list[Event]) -> None:
     said = {
         name: any(j.verdict == "violated" for j in result.judgements if j.base == name) for name in GUARANTEES
     }
-    assert said == Reference(history).violated()
+    reference = Reference(history)
+    assert said == reference.violated()
+    held = any(j.verdict == "holds" for j in result.judgements if j.base == "provenance")
+    assert held == (reference.origins_known() and not said["provenance"])
