@@ -183,6 +183,12 @@ class _Teller:
     def _told_aborted(self, transaction: str, event: Event) -> str:
         return f"transaction {transaction} was aborted: its client was told so {self._at(event)}"
 
+    def _told_both(self, transaction: str, committed: Event, aborted: Event) -> str:
+        return (
+            f"the client of transaction {transaction} was told that it is committed {self._at(committed)}, and that"
+            f" it is aborted {self._at(aborted)}"
+        )
+
     def _wants_abort(self, transaction: str, event: Event) -> str:
         return (
             f"transaction {transaction} cannot have been committed: its client aborted it {self._at(event)}"

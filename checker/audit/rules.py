@@ -134,6 +134,10 @@ def _answers(facts: Facts, transaction: str) -> Iterator[Constraint]:
     events = facts.history.events
     if transaction in facts.aborted:
         at = facts.aborted[transaction]
+        if transaction in facts.committed:
+            both = [facts.committed[transaction], at]
+            told = {"committed": events[both[0]], "aborted": events[at]}
+            yield impossible(both, "told-both", transaction=transaction, **told)
         yield _about(transaction, [at], False, "told-aborted", event=events[at])
     elif transaction in facts.unwanted:
         at = facts.unwanted[transaction]

@@ -7,7 +7,19 @@ import re
 from pathlib import Path
 
 import pytest
-from eoscheck.checker.audit.history import Abort, Commit, Committed, End, Event, Input, Log, Read, Row, Send
+from eoscheck.checker.audit.history import (
+    Abort,
+    Aborted,
+    Commit,
+    Committed,
+    End,
+    Event,
+    Input,
+    Log,
+    Read,
+    Row,
+    Send,
+)
 from eoscheck.checker.audit.judge import GUARANTEES, audit
 from eoscheck.gen.audit import CLAIMS, _Teller, audit_text, sentences
 from eoscheck.gen.screen import Style
@@ -81,6 +93,10 @@ LEDGER = End(event=0, store="ledger")
             "before transaction t was to be committed (line 4)",
         ),
         ([sent(1, "t"), read(1), Abort(event=0, transaction="t")], "its client aborted it (line 4)"),
+        (
+            [Committed(event=0, transaction="t"), Aborted(event=0, transaction="t")],
+            "of transaction t was told that it is committed (line 2), and that it is aborted (line 3)",
+        ),
         (
             [sent(1, "t"), sent(2, "t", "p-1"), read(1), read(2, 0, "p-1")],
             "did not have the rest of transaction t then: 2 of p-1",

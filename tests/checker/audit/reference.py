@@ -192,6 +192,8 @@ class Reference:
 
     def _explains(self, seen: dict[str, bool]) -> bool:
         for transaction in self.transactions:
+            if all(self.told(kind, transaction) is not None for kind in (Committed, Aborted)):
+                return False
             gone = any(self.told(kind, transaction) is not None for kind in (Aborted, Abort))
             if seen[transaction] and (gone or self._torn(transaction)):
                 return False

@@ -83,6 +83,12 @@ def test_an_aborted_read() -> None:
     assert result.exit_code == 1
 
 
+def test_an_end_that_is_told_both_ways() -> None:
+    assert core(judge(send(1, "t", offset=0), committed("t"), aborted("t")), "atomic-visibility") == [1, 2]
+    assert core(judge(aborted("t"), committed("t")), "atomic-visibility") == [0, 1]
+    assert verdicts(judge(aborted("t"), committed("u")))["atomic-visibility"] == "holds"
+
+
 def test_half_of_a_transaction_whose_client_heard_nothing() -> None:
     half = [send(1, "t", offset=0), send(1, "t", "q-0", offset=0), read(1, 0), end("q-0")]
     assert core(judge(*half), "atomic-visibility") == [1, 2, 3]
