@@ -92,7 +92,9 @@ def _argument(finding: Finding, result: Audit) -> RenderableType:
     rows = list(zip(labels, told, strict=True))
     if len(told) > 1:
         kind = "this" if finding.smallest else "this (perhaps not the smallest such set)"
-        rows.append(("  so", f"{kind} cannot be explained together"))
+        proven = all(because.proven for because in finding.because)
+        broken = f"with {kind}, the guarantee cannot have been kept"
+        rows.append(("  so", f"{kind} cannot be explained together" if proven else broken))
     return labelled(rows)
 
 
@@ -203,6 +205,12 @@ class _Teller:
 
     def _given(self, read: Read, writers: Sequence[str]) -> str:
         return f"{self._reading(read)}: {_wrote(writers)} committed"
+
+    def _given_uncommitted(self, read: Read, writers: Sequence[str]) -> str:
+        return (
+            f"{self._reading(read)}, and reads uncommitted records: it should have been given it only if"
+            f" {_wrote(writers)} committed"
+        )
 
     def _undecided(self, read: Read, writers: Sequence[str]) -> str:
         return f"{self._reading(read)}, of transaction {' or '.join(writers)}, which was undecided at that moment"

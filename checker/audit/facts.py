@@ -142,6 +142,11 @@ class Facts:
 
     # -- readers
 
+    def sees_all(self, reader: str) -> bool:
+        """Whether a reader is given records whatever becomes of their transaction."""
+        named = self.readers.get(reader)
+        return named is not None and named.isolation == "read_uncommitted"
+
     def places(self, reader: str) -> list[Place]:
         """The places of a reader: those that it names, else each topic that it read or came to the end of."""
         named = self.readers.get(reader)

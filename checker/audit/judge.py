@@ -232,7 +232,8 @@ def _outcomes(facts: Facts, question: Question, deadline: float) -> dict[str, st
     for transaction in facts.transactions:
         if transaction in facts.committed or transaction in facts.aborted:
             continue
-        shown, own = visible(transaction), about.get(transaction, [])
+        shown = visible(transaction)
+        own = [c for c in about.get(transaction, ()) if c.because.proven]
         ways = (("committed", shown), ("aborted", z3.Not(shown)))
         may = [word for word, way in ways if can_hold(own, deadline, way)]
         found[transaction] = may[0] if len(may) == 1 else "either"

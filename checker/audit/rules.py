@@ -28,6 +28,11 @@ class Because:
     kind: str
     facts: dict[str, Any]
 
+    @property
+    def proven(self) -> bool:
+        """Whether what was observed implies this; else it is only what the guarantee demands."""
+        return self.kind != "given-uncommitted"
+
 
 @dataclass(frozen=True)
 class Constraint:
@@ -162,7 +167,9 @@ def _shown(facts: Facts, index: int, read: Read) -> Iterator[Constraint]:
     names = frozenset(writers)
     formula = z3.Or([visible(t) for t in writers])
     told = {"read": read, "writers": writers}
-    yield Constraint(frozenset([index]), formula, Because("given", told), names)
+    unproven = facts.sees_all(read.reader) and read.marker != "commit"
+    because = Because("given-uncommitted", told) if unproven else Because("given", told)
+    yield Constraint(frozenset([index]), formula, because, names)
     if read.marker in ("none", "abort"):
         yield impossible([index], "undecided" if read.marker == "none" else "seen-aborted", **told)
     elif all(index < facts.wanted.get(writer, -1) for writer in writers):

@@ -65,6 +65,20 @@ never if it was aborted.
     assert [line for line in out.splitlines() if len(line) > 80] == []
 
 
+def test_1_what_a_reader_of_uncommitted_records_saw_is_no_contradiction(capsys: Capture) -> None:
+    reader = {"event": "reader", "reader": "audit", "isolation": "read_uncommitted"}
+    assert run(["audit", written(reader, SENT, ABORTED, READ)]) == 1
+    assert capsys.readouterr().out.endswith(
+        """
+    1   transaction t was aborted: its client was told so (line 4)
+    2   audit was given 1 from offset 0 of p-0 (line 5), and reads uncommitted
+        records: it should have been given it only if transaction t, which
+        wrote it, was committed
+    so  with this, the guarantee cannot have been kept
+"""
+    )
+
+
 @pytest.mark.parametrize(
     ("history", "line"),
     [

@@ -15,6 +15,7 @@ from eoscheck.checker.audit.history import (
     Input,
     Log,
     Read,
+    Reader,
     Restart,
     Row,
     Send,
@@ -81,6 +82,18 @@ def test_an_aborted_read() -> None:
     result = judge(send(1, "t", offset=0), aborted("t"), read(1, 0))
     assert core(result, "atomic-visibility") == [1, 2]
     assert result.exit_code == 1
+
+
+def test_a_reader_of_uncommitted_records_breaks_the_guarantee_and_proves_no_outcome() -> None:
+    everything = Reader(event=0, reader="audit", isolation="read_uncommitted")
+    result = judge(everything, send(1, "t", offset=0), aborted("t"), read(1, 0))
+    assert core(result, "atomic-visibility") == [2, 3]
+    unknown = [send(1, "t", offset=0), read(1, 0)]
+    assert judge(*unknown).outcomes == {"t": "committed"}
+    result = judge(everything, *unknown)
+    assert result.outcomes == {"t": "either"} and verdicts(result)["atomic-visibility"] == "holds"
+    for proof in (read(1, 0, reader="mirror"), read(1, 0, marker="commit")):
+        assert judge(everything, *unknown, proof).outcomes == {"t": "committed"}
 
 
 def test_an_end_that_is_told_both_ways() -> None:
@@ -276,6 +289,12 @@ EVENTS = st.one_of(
         reader=st.sampled_from(["r", "s"]),
         partition=PARTITIONS,
         below=st.sampled_from([None, None, 1]),
+    ),
+    st.builds(
+        Reader,
+        event=st.just(0),
+        reader=st.sampled_from(["r", "s"]),
+        isolation=st.sampled_from(["read_committed", "read_uncommitted"]),
     ),
     st.builds(Restart, event=st.just(0), reader=st.sampled_from(["r", "s"])),
     st.builds(Input, event=st.just(0), value=VALUES, partition=st.sampled_from([None, "in-0"])),
