@@ -71,7 +71,7 @@ def read_json_lines(path: str, text: str) -> History:
 
 def _object(line: str) -> dict[str, Any]:
     try:
-        data = json.loads(line)
+        data = json.loads(line, object_pairs_hook=_each_once)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -79,6 +79,16 @@ def _object(line: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueError("not an object: every line is one event")
     return data
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs. Raises ValueError: of a key that stands there twice, JSON would keep the last."""
+    found: dict[str, Any] = {}
+    for key, given in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands there twice")
+        found[key] = given
+    return found
 
 
 def _event(number: int, data: dict[str, Any]) -> Event:

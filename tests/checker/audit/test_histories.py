@@ -55,6 +55,14 @@ def test_what_is_written_is_read_again(seed: int, offsets: bool, inputs: bool) -
             HEAD + '{"event": "end", "reader": "a"}',
             ":2: end needs either 'reader' and 'partition', or 'store'",
         ),
+        (
+            HEAD + '{"event": "row", "store": "a", "value": 1, "value": 2}',
+            ":2: the key 'value' stands there twice",
+        ),
+        (
+            HEAD + '{"event": "reader", "reader": "a", "places": {"x": ["p-0"], "x": ["p-1"]}}',
+            ":2: the key 'x' stands there twice",
+        ),
         (HEAD + '{"event": "row", "value": ' + "[" * 100_000, ":2: "),
         ("{:type :ok, :f :txn", ":1: no EDN: "),
         ("{:type :ok, :f :txn}\n{:type :okay}", ":2: no operation of Jepsen's Kafka workload: :type is okay"),
