@@ -65,6 +65,7 @@ class Client(Actor):
         self._kept: dict[str, tuple[Request, Connection]] = {}
         self._transactions = 0
         self._in_transaction = False
+        self._told: set[str] = set()
 
     # -- producer ids
 
@@ -110,6 +111,7 @@ class Client(Actor):
         self._record(asked, result)
         if asked.ends is not None and result[0] == "NONE":
             self.run.recorder.ended(*asked.ends)
+            self._told.add(asked.ends[0])
         self._compare(asked.what, result, expected)
 
     def _asks_for_end(self, asked: Request) -> None:
@@ -245,6 +247,8 @@ class Client(Actor):
     def decides_to_abort(self) -> None:
         """abortTransaction() is called. Its request comes later, or never; from now on nothing may be committed."""
         self.note("abortTransaction()")
+        if f"{self.name}/{self._transactions}" in self._told:
+            self._transaction()  # one in which nothing was sent
         self.run.recorder.ends(f"{self.name}/{self._transactions}", False)
 
     def abort_transaction(self, *, epoch: int, answers: str, now: int | None = None) -> None:

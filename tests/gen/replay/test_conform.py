@@ -55,6 +55,14 @@ def test_same_seed_same_executions(testbeds: Callable[[str], Testbed]) -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.parametrize("name", ["a20-auto-commit-beside-transaction-broken", "a21-abort-without-seek-fixed"])
+def test_both_judges_say_what_the_model_says(name: str, testbeds: Callable[[str], Testbed]) -> None:
+    """A consumer that commits by itself beside its transactions; transactions that are aborted with nothing in them."""
+    found = conform(load(SPECS / "hazards" / f"{name}.yaml"), testbeds("3.9.1"), traces=10, seed=0)
+    assert found.traces >= 10 and not found.divergences, conformance_text(found)
+
+
+@pytest.mark.kafka
 def test_what_cannot_be_replayed_is_refused(testbeds: Callable[[str], Testbed]) -> None:
     with pytest.raises(CannotConform, match="replication"):
         conform(load(SPECS / "hazards" / "a3-acks1-failover-broken.yaml"), testbeds("3.9.1"), 5, 0)
