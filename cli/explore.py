@@ -109,6 +109,9 @@ def command(
     """
     if certify and engine == "interpreter":
         raise click.UsageError("--certify asks Z3 about traced actions; --engine interpreter traces none")
+    if packing and (as_json or html):
+        ignored = "--json" if as_json else "--html"
+        raise click.UsageError(f"--packing prints how states lie in memory, and stops: it has no {ignored}")
     folder = trace_folder(spec, out, changes)
     options = _options(engine, native, reduce=not no_reduction)
     mine = load_properties(files)

@@ -393,6 +393,8 @@ class TestLongRuns:
             ("--checkpoint a --resume b", "--checkpoint cannot be given as well"),
             ("--checkpoint-every 3", "--checkpoint-every needs --checkpoint or --resume"),
             ("--checkpoint a.yaml", "a.yaml: "),
+            ("--packing --json", "--packing prints how states lie in memory, and stops: it has no --json"),
+            ("--packing --html x.html", "it has no --html"),
             ("--threads 0", "0 is not in the range 1<=x<=64"),
         ],
     )
