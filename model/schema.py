@@ -125,7 +125,7 @@ class LookupShape(Shape):
 
 class FaultShape(Shape):
     budget: Annotated[int, Field(ge=1, le=100)] = 1
-    where: Names = []
+    where: Annotated[Names, Field(min_length=1)] = []
 
 
 class BoundsShape(Shape):
@@ -226,7 +226,6 @@ _KINDS = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "list_type": "a list",
-    "too_short": "at least one name",
 }
 
 
@@ -234,6 +233,9 @@ def _expected(error: ErrorDetails) -> str:
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "model_type" and error["loc"][0] == "faults":
         return f"expected a budget (a number) or a mapping, not {show(value)}"
+    if kind == "too_short":
+        hint = "; left out, it means everywhere" if error["loc"][-1] == "where" else ""
+        return f"expected at least one name, not an empty list{hint}"
     if kind in _KINDS:
         return f"expected {_KINDS[kind]}, not {show(value)}"
     if kind == "literal_error":

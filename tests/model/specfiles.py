@@ -167,6 +167,13 @@ MALFORMED = [
     ("unknown_where", processor("") + "faults: {crash: {where: [q]}}", 8, "no process or topic 'q'"),
     ("where_a_topic", processor("") + "faults: {crash: {where: b}}", 8, "'b' is a topic"),
     ("where_a_process", processor("") + "faults: {isr-shrink: {where: p}}", 8, "'p' is none"),
+    (
+        "where_nothing",
+        processor("") + "faults:\n  crash:\n    where: []",
+        10,
+        "faults.crash.where: expected at least one name, not an empty list; left out, it means everywhere",
+    ),
+    ("where_null", processor("") + "faults: {crash: {where: }}", 8, "at least one name"),
     ("unknown_property", processor("") + "properties: [no-los]", 8, "did you mean 'no-loss'?"),
     ("property_twice", processor("") + "properties: [order, order]", 8, "given twice"),
     ("unknown_expect", processor("") + "expect: {no-dups: holds}", 8, "no property 'no-dups'"),
