@@ -33,6 +33,8 @@ MAX_INT = 2**31 - 1
 _IN_FLIGHT = "max.in.flight.requests.per.connection"
 _TWO_PHASE = "transaction.two.phase.commit.enable"
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}|#\{[^{}]*\}")
+_UNCLOSED = re.compile(r"[$#]\{[^}]*\Z")
+_UNBRACED = re.compile(r"\$[A-Za-z_]\w*")
 
 
 class SettingError(Exception):
@@ -204,12 +206,16 @@ def _transactional_id(settings: Settings, notes: list[str]) -> str | None:
     text = settings.text("transactional.id")
     if text == "":
         raise SettingError("transactional.id", "transactional.id is empty")
-    if text is None or not _PLACEHOLDER.search(text):
-        return text
+    if text is None:
+        return None
     others = [m.group() for m in _PLACEHOLDER.finditer(text) if m.group() != "${instance}"]
-    if others and settings.strict:
+    rest = _PLACEHOLDER.sub(" ", text)
+    bad = _UNCLOSED.findall(rest)
+    if settings.strict:
+        bad = [*others, *bad, *_UNBRACED.findall(rest)]
+    if bad:
         raise SettingError(
-            "transactional.id", f"unknown placeholder {show(others[0])}; did you mean '${{instance}}'?"
+            "transactional.id", f"unknown placeholder {show(bad[0])}; did you mean '${{instance}}'?"
         )
     for other in others:
         notes.append(
