@@ -19,8 +19,11 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def interrupts() -> Iterator[None]:
-    """Have both signals raise KeyboardInterrupt in the main thread. A signal that is ignored stays so."""
+def interrupts(*, last: bool = False) -> Iterator[None]:
+    """Have both signals raise KeyboardInterrupt in the main thread. A signal that is ignored stays so.
+
+    last   they are ignored from its end on, without a moment in between
+    """
     wanted = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, _handle) for number in wanted}
     noticed, told = os.pipe()
@@ -31,9 +34,11 @@ def interrupts() -> Iterator[None]:
     try:
         yield
     finally:
+        for number in wanted:
+            signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(previous)
         os.close(told)
-        for number, handler in before.items():
+        for number, handler in () if last else before.items():
             signal.signal(number, handler)
 
 

@@ -8,9 +8,10 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
+from eoscheck.cli.streams import silence
 
 if TYPE_CHECKING:
     from eoscheck.checker.search import Figures
@@ -63,12 +64,6 @@ def _emit_bytes(data: bytes) -> None:
 def emit_json(data: dict[str, Any]) -> None:
     """Write one JSON object to stdout, with sorted keys."""
     emit(json.dumps(data, sort_keys=True, indent=2) + "\n")
-
-
-def silence(stream: TextIO) -> None:
-    """Let what is still written to a closed pipe go nowhere, also what Python itself flushes at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
 
 
 def _short(number: float) -> str:

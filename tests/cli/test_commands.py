@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 from eoscheck.checker.native import reducing
-from eoscheck.cli.main import COMMANDS, run
+from eoscheck.cli.commands import COMMANDS
+from eoscheck.cli.main import run
 from eoscheck.cli.output import Progress
 
 Write = Callable[..., str]

@@ -18,11 +18,11 @@ from eoscheck.checker.commands import Program
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.counterexample import Defect
 from eoscheck.checker.symbols import TraceError
-from eoscheck.cli import main
 from eoscheck.cli.main import run
 
 Write = Callable[..., str]
 Capture = pytest.CaptureFixture[str]
+NUMBERS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
 
 def test_0_everything_holds(write: Write):
@@ -193,7 +193,7 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 BIG = ("records: 60", "lost: 40", "properties: no-loss@shelf all-sent", "no-loss: holds")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@NUMBERS
 @pytest.mark.parametrize("command", ["explore", "simulate"])
 def test_130_a_signal_ends_it_with_the_figures_so_far(
     write: Write, world: Path, number: signal.Signals, command: str
@@ -209,7 +209,7 @@ def test_130_a_signal_ends_it_with_the_figures_so_far(
     assert result["states"] > 100 and "Traceback" not in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@NUMBERS
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_130_a_check_ends_with_what_is_done(write: Write, world: Path, number: signal.Signals, jobs: str):
     write("a", "lost: 0", "no-loss: holds")
@@ -242,9 +242,45 @@ def test_a_closed_pipe_does_not_change_the_verdict(write: Write, world: Path):
     assert process.wait() == 1
 
 
-def test_only_main_exits(monkeypatch: pytest.MonkeyPatch, capsys: Capture):
-    monkeypatch.setattr(sys, "argv", ["eoscheck", "--version"])
-    with pytest.raises(SystemExit) as end:
-        main.main()
-    assert end.value.code == 0
-    assert capsys.readouterr().out.startswith("eoscheck 0.")
+@NUMBERS
+def test_130_a_signal_while_it_starts(world: Path, number: signal.Signals):
+    (world / "click.py").write_text(f"import signal\nsignal.raise_signal({number:d})\n")
+    code = "from eoscheck.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(world)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "eoscheck: interrupted\n")
+
+
+@NUMBERS
+def test_130_many_signals_are_one(write: Write, world: Path, number: signal.Signals):
+    process = started(world, "simulate", write("a", *BIG), "--walks", "100000000", "--depth", "1000")
+    time.sleep(1.5)
+    for _ in range(50):
+        process.send_signal(number)
+        time.sleep(0.01)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+
+
+@NUMBERS
+@pytest.mark.parametrize(("arguments", "code"), [(["explain", "x"], 2), (["--version"], 0)])
+def test_a_signal_after_the_outcome_changes_nothing(arguments: list[str], code: int, number: signal.Signals):
+    lines = f"""
+import signal
+from eoscheck.cli import interrupts, main
+def closed(fd, close=interrupts.os.close):
+    close(fd)
+    for _ in range(3):
+        signal.raise_signal({number:d})
+interrupts.os.close = closed
+main.main()
+"""
+    done = subprocess.run([sys.executable, "-c", lines, *arguments], capture_output=True, text=True)
+    assert done.returncode == code and "Traceback" not in done.stderr
+
+
+def test_only_main_exits():
+    module = [sys.executable, "-m", "eoscheck.cli.main"]  # it leaves signals ignored
+    done = subprocess.run([*module, "--version"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("eoscheck 0.")

@@ -81,6 +81,18 @@ def test_signals_are_handled_as_before_afterwards():
     assert handlers() == before and signal.set_wakeup_fd(-1) == -1
 
 
+@NUMBERS
+def test_what_comes_last_is_interrupted_no_more(number: int):
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with interrupts(last=True), pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        signal.raise_signal(number)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 def test_a_signal_that_is_ignored_stays_so():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
