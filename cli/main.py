@@ -6,7 +6,7 @@ import gc
 import signal
 import sys
 
-from eoscheck.cli.streams import complain, silence
+from eoscheck.cli.streams import complain, open_closed, silence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def main() -> None:
     """
     gc.set_threshold(100_000)
     try:
+        open_closed()
         code = run(sys.argv[1:], last=True)
     except KeyboardInterrupt:  # one more, before the others were ignored
         code = 130

@@ -1,4 +1,4 @@
-"""The standard streams as a process may find them: with nobody at the other end. Imports next to nothing."""
+"""The standard streams as a process may find them: closed, or with nobody at the other end. Imports next to nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
+
+
+def open_closed() -> None:
+    """Have /dev/null for each standard stream that the process was started without.
+
+    It gets the number of the stream, the lowest that is free, so that no other file does.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def silence(stream: TextIO) -> None:

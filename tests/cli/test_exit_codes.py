@@ -242,6 +242,17 @@ def test_a_closed_pipe_does_not_change_the_verdict(write: Write, world: Path):
     assert process.wait() == 1
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("line", "code"), [("lost: 0", 0), ("lost: 1", 1), ("odd", 2)])
+def test_a_closed_stream_does_not_change_the_exit_code(
+    write: Write, world: Path, closed: str, line: str, code: int
+):
+    shell = ["sh", "-c", f'"$0" "$@" {closed}', sys.executable, tinypipe.__file__]
+    done = subprocess.run([*shell, "explore", write("a", line)], cwd=world, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr.count("\n") == (code == 2 and closed == ">&-") and "defect" not in done.stderr
+
+
 @NUMBERS
 def test_130_a_signal_while_it_starts(world: Path, number: signal.Signals):
     (world / "click.py").write_text(f"import signal\nsignal.raise_signal({number:d})\n")
