@@ -47,7 +47,9 @@ class UserProperties:
             yield
         except BadProperties:
             raise
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            if isinstance(error, KeyboardInterrupt) and not self._said(error):
+                raise
             place = self._raised(error) or self._defined(str(error))
             if place is None:
                 raise
@@ -72,6 +74,11 @@ class UserProperties:
         if not good:
             place = self._defined(f"{prop.name}:")
             raise BadProperties(f"{place}: {prop.name} must return {wanted}, not {answer!r}")
+
+    def _said(self, error: KeyboardInterrupt) -> bool:
+        """Whether these files raised it themselves; that of a signal comes from the function that handles it."""
+        innermost = traceback.extract_tb(error.__traceback__)[-1].filename
+        return _real(innermost) in map(_real, self.paths)
 
     def _raised(self, error: BaseException) -> str | None:
         """FILE:LINE of the innermost frame in one of the files."""

@@ -118,6 +118,7 @@ def test_properties_of_the_users_own_are_checked_too(write: Write, world: Path, 
     [
         ("def f(:", "mine.py:1: SyntaxError"),
         ("x = 1\nraise ValueError('no')", "mine.py:2: ValueError: no"),
+        ("x = 1\nraise KeyboardInterrupt", "mine.py:2: KeyboardInterrupt"),
         ("x = 1", "mine.py:1: no function is marked"),
         (MINE.replace("pipeline.sender.at", "pipeline.sender.ta"), "mine.py:12: AttributeError"),
         (MINE.replace("return Witness(", "return str("), "mine.py:4: TraceError: never-both: it gives"),
@@ -132,6 +133,12 @@ def test_a_mistake_in_a_file_of_properties_is_the_users(
     assert run(["explore", write("a", "lost: 0"), "--properties", "mine.py"]) == 2
     out, err = capsys.readouterr()
     assert out == "" and said in err and err.count("\n") == 1
+
+
+def test_a_signal_while_a_file_of_properties_is_run_is_one(write: Write, world: Path, capsys: Capture):
+    (world / "mine.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    assert run(["explore", write("a", "lost: 0"), "--properties", "mine.py"]) == 130
+    assert capsys.readouterr().err.strip() == "eoscheck: interrupted"
 
 
 def test_a_file_of_properties_must_exist(write: Write, capsys: Capture):
