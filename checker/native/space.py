@@ -21,6 +21,9 @@ from eoscheck.checker.search import resident_mb
 TASKS, TASK_SIZE = 64, 256
 """A block: tasks, and states of each."""
 
+LONG = 1 << 22
+"""States that take so long to be entered into a table that somebody may want to interrupt it."""
+
 FIRST_LINES = 16
 """log2 of the lines of the first table."""
 
@@ -140,8 +143,11 @@ class Space:
         self.context.store, self.context.capacity = self.store.address, self.store.capacity
 
     def grow(self, threads: int) -> None:
-        """A larger table, of wider slots where narrow ones cannot number so many states. Raises as more_room."""
+        """A larger table, of wider slots where narrow ones cannot number so many states. Where somebody says `stop`
+        meanwhile, it stays as it was. Raises as more_room."""
         old, before, address = self.table, self.context.lines, self.context.table
+        slot, tier, functions = self.slot, self.tier, self.functions
+        self.context.stop = 0
         lines = before + (2 if before < FIRST_LINES + 4 else 1)
         wider = self.slot is NARROW and lines + self.slot.share > self.slot.most
         lines = before + 2 if wider else lines
@@ -154,7 +160,11 @@ class Space:
             self._new_table(lines)
             context = self.context.address
             self._all(threads, lambda i: self.functions.grow(context, address, before, i))
-        old.close()
+        if self.context.stop:
+            self.slot, self.tier, self.functions = slot, tier, functions
+            self._new_table(before, old)
+        else:
+            old.close()
 
     @property
     def crowded(self) -> bool:
@@ -170,6 +180,7 @@ class Space:
         self._new_table(lines, table)
 
     def _new_table(self, lines: int, table: Room | None = None) -> None:
+        """Take a table for the present one, by default an empty one."""
         self.table = table or Room(LINE << lines)
         self.context.table, self.context.lines = self.table.address, lines
         self.crowd = self._most(lines)
@@ -186,7 +197,8 @@ class Space:
 
     def _all(self, threads: int, work: Callable[[int], object]) -> None:
         self.context.threads = threads
-        together(threads, work)
+        awake = (lambda: None) if self.context.following >= LONG else None  # else a signal would have to wait
+        together(threads, work, awake)
 
     # -- limits
 

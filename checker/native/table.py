@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from eoscheck.checker.native.context import get
+from eoscheck.checker.native.context import field, get
 from eoscheck.checker.native.ir import Function, Value
 
 SHARE = 6
@@ -161,12 +161,13 @@ class Table:
         return f
 
     def rebuild(self, words: int) -> Function:
-        """Enter all states into an empty table, those that belong to a thread."""
+        """Enter all states into an empty table, those that belong to a thread, unless somebody says `stop`."""
         f = Function("rebuild", "void", context="ptr", thread="i64")
         context = f.args["context"]
         store, lines = get(context, "store", "ptr"), get(context, "lines")
         waiting = _Waiting(f, self)
         with f.loop(0, get(context, "states")) as number:
+            self._heed(f)
             hash = f.call("hash", "i64", store.at(number * words, "i64"), convention="fastcc")
             with f.when(owner(hash, get(context, "threads")) == f.args["thread"]):
                 waiting.hashes.store(hash, waiting.filled.get())
@@ -179,7 +180,7 @@ class Table:
     def grow(self, words: int) -> Function:
         """Move what the old table of 2**`before` lines holds into the present one, for the segments of a thread.
         What lies in its own line moves by its tag; what had to go further is looked up, and entered once its segment
-        has moved."""
+        has moved. That can take long where states lie on disk, and ends where somebody says `stop`."""
         f = Function("grow", "void", context="ptr", old="ptr", before="i64", thread="i64")
         before, thread, threads = f.args["before"], f.args["thread"], get(f.args["context"], "threads")
         first = ((thread << SHARE) + threads - 1) // threads
@@ -193,6 +194,12 @@ class Table:
                 self._enter_all(f, begin, end)
         f.ret()
         return f
+
+    def _heed(self, f: Function) -> None:
+        """Return where somebody says `stop`."""
+        with f.when(field(f.args["context"], "stop").load_atomic() != 0):
+            f.ret()
+            f.begin(f.label())
 
     def _enter_all(self, f: Function, begin: Value, end: Value) -> None:
         """Enter the hashes that lie in lines of the old table."""
@@ -218,6 +225,7 @@ class Table:
         with f.loop(begin, end) as line:
             self._divide(f, line)
         with f.loop(begin, end) as line:
+            self._heed(f)
             left = f.variable(self._moved(f, line))
             with f.repeat(lambda: left.get() != 0):
                 at = (line << self.slot.share) + self._first(f, left.get())

@@ -18,6 +18,7 @@ from eoscheck.checker.engine import Interpreter, TooLarge
 from eoscheck.checker.liveness import violations
 from eoscheck.checker.native import search as search_module
 from eoscheck.checker.native import space as space_module
+from eoscheck.checker.native.crew import together
 from eoscheck.checker.native.engine import Native
 from eoscheck.checker.native.jit import QUICK, THOROUGH, Code, Compiling
 from eoscheck.checker.native.search import Options, Search, explore_natively
@@ -367,3 +368,27 @@ def test_what_was_compiled_once_is_kept(tmp_path: Path) -> None:
         assert run(digits(2)).states == 81
     with patch.dict("os.environ", EOSCHECK_CACHE="/proc/nowhere"):
         assert run(digits(2)).states == 81
+
+
+@pytest.mark.parametrize("to", [NARROW, WIDE])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupt_while_a_table_grows_leaves_the_old_one(to: Slot, threads: int) -> None:
+    narrow, grown = Slot(32, 16 if to is WIDE else 26), list[int]()
+
+    def interrupted(threads: int, work: Callable[[int], object], awake: Any = None) -> None:
+        if search.space.context.lines > 11 + 3 * (to is NARROW):
+            grown.append(search.space.context.lines)
+            signal.raise_signal(signal.SIGINT)
+        together(threads, work, awake)
+
+    with (
+        patch.object(space_module, "FIRST_LINES", 11),
+        patch.object(space_module, "NARROW", narrow),
+        patch.object(space_module, "LONG", 0),
+        patch.object(space_module, "together", interrupted),
+    ):
+        search = search_from(narrow, threads)
+        found = search.run()
+    assert len(grown) == 1 and search.space.slot is narrow and found.stopped == "interrupted"
+    visited = found.visited
+    assert all(visited.number(visited.state(n)) == n for n in range(0, found.states, 97))

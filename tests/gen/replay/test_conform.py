@@ -55,7 +55,9 @@ def test_same_seed_same_executions(testbeds: Callable[[str], Testbed]) -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("name", ["a20-auto-commit-beside-transaction-broken", "a21-abort-without-seek-fixed"])
+@pytest.mark.parametrize(
+    "name", ["a20-auto-commit-beside-transaction-broken", "a21-abort-without-seek-fixed"]
+)
 def test_both_judges_say_what_the_model_says(name: str, testbeds: Callable[[str], Testbed]) -> None:
     """A consumer that commits by itself beside its transactions; transactions that are aborted with nothing in them."""
     found = conform(load(SPECS / "hazards" / f"{name}.yaml"), testbeds("4.1.2:tv2"), traces=10, seed=0)
