@@ -32,6 +32,8 @@ class Sizes:
         self.inputs = sum(t.records for t in spec.topics) + sum(p.records for p in spec.producers)
         self.anew = sum(spec.budget(f) for f in ANEW)
         self.again = sum(spec.budget(f) for f in AGAIN)
+        # Before KIP-447 a request that arrives late makes its producer start again, as other faults do.
+        self.late = 0 if spec.switches.group_metadata else spec.budget("delayed-request")
         self.version = max((lookup.versions - 1 for lookup in spec.lookups), default=0)
         self.has_lookups = bool(spec.lookups)
         self.partitions = max((t.partitions for t in spec.topics), default=1)
@@ -46,7 +48,7 @@ class Sizes:
             + (self.transactions + self.anew + self.again if spec.switches.tv2 else 0)
         )
         self.epoch = min(spec.bounds.epoch or epochs + (4 * self.sharers if self.sharers > 1 else 0), 200)
-        self.generation = min(spec.bounds.generation or 4 + 4 * self.anew, 200)
+        self.generation = min(spec.bounds.generation or 4 + 4 * (self.anew + self.late), 200)
 
     def _is_source(self, topic: str) -> bool:
         return any(p.source == topic for p in self.spec.processors)
@@ -69,7 +71,29 @@ class Sizes:
         )
         uncommitted = any(p.consumer.auto_offset_reset != "earliest" for p in self.spec.processors)
         per_fault = self.inputs if begins_anew or uncommitted else 1
-        return self.inputs + self.anew * per_fault
+        return self.inputs + max(
+            [self.anew * per_fault, *(self._read_again(p) for p in self.spec.processors)]
+        )
+
+    def _read_again(self, processor: spec_module.Processor) -> int:
+        """Rounds for records that a transaction of the group has already, since their next owner reads an older offset.
+
+        A fault makes the group rebalance twice: a member leaves, and is back. Without KIP-447 whoever is next does not
+        wait for what is pending, one record of each instance. Where an old owner may commit after a new one the offset
+        goes back, by all records but one.
+        """
+        spec = self.spec
+        if processor.offsets != "in-transaction" or processor.instances == 1:
+            return 0
+        checked = spec.switches.group_metadata
+        waits = checked and processor.consumer.require_stable
+        refused = checked and processor.group_metadata != "none"
+        stale = not refused and (spec.budget("pause") or processor.threads == "worker")
+        faults = self.anew + self.late
+        rebalances = 2 * faults - spec.budget("rebalance")
+        pending = 0 if waits else min(processor.instances, self.partitions)
+        behind = min(pending + (self.inputs - 1 if stale or self.late else 0), self.inputs)
+        return rebalances * behind + (faults if waits else 0)
 
     def written(self, topic: str) -> bool:
         """Somebody writes the topic."""

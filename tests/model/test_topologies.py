@@ -9,6 +9,7 @@ from eoscheck.checker.search import Limits, explore
 from eoscheck.checker.trace import trace
 from eoscheck.model.loader import SpecError, loads
 from eoscheck.model.pipeline import build
+from eoscheck.model.sizes import Sizes
 
 CONSUMER = "{enable.auto.commit: false, auto.offset.reset: earliest}"
 COMMITTED = "{isolation.level: read_committed, enable.auto.commit: false, auto.offset.reset: earliest}"
@@ -144,3 +145,59 @@ def test_what_two_consumers_may_not_share_is_refused(consumers: str, words: str)
     stores = "stores: {s: {write: insert}}\n" if "store:" in consumers else ""
     with pytest.raises(SpecError, match=words):
         loads(f"topics: {{a: {{records: 1}}}}\nconsumers:\n  {consumers}\n{stores}", "t.yaml")
+
+
+@pytest.mark.parametrize(
+    ("version", "records", "fault", "more"),
+    [
+        ("2.4", 1, "crash", ""),
+        ("2.4", 1, "exception", ""),
+        ("2.0", 1, "pause", ""),
+        ("0.11", 1, "delivery-timeout", ""),
+        ("2.4", 2, "delayed-request", ""),
+        ("3.9", 1, "crash", "require.stable: false, "),
+    ],
+)
+def test_nothing_is_cut_where_the_next_owner_does_not_wait_for_pending_offsets(
+    version: str, records: int, fault: str, more: str
+) -> None:
+    found = verdicts(
+        f"""
+kafka: {{version: "{version}"}}
+topics: {{orders: {{records: {records}}}, payments: }}
+processors:
+  e:
+    {{from: orders, to: payments, instances: 2, producer: {{transactional.id: "e-${{instance}}"}},
+     consumer: {COMMITTED.replace("{", "{" + more)}, offsets: in-transaction}}
+faults: {{{fault}: 1}}
+""",
+        "no-loss",
+    )
+    assert found["no-loss@payments"] is False
+
+
+def sizes(version: str, faults: str, more: str = "") -> Sizes:
+    """Of a pipeline with two instances, two records and one partition."""
+    return Sizes(
+        loads(
+            f"""
+kafka: {{version: "{version}"}}
+topics: {{orders: {{records: 2}}, payments: }}
+processors:
+  e:
+    {{from: orders, to: payments, instances: 2, producer: {{transactional.id: "e-${{instance}}"}},
+     consumer: {COMMITTED}, offsets: in-transaction{more}}}
+faults: {{{faults}}}
+""",
+            "t.yaml",
+        )
+    )
+
+
+def test_logs_are_larger_only_where_an_owner_may_read_an_old_offset() -> None:
+    # One round for each record; then for each rebalance what its owner may be behind by.
+    assert [sizes(v, "crash: 1").rounds() for v in ("0.11", "2.4", "2.5", "3.9", "4.0")] == [4, 4, 3, 3, 3]
+    assert [sizes(v, "rebalance: 2").rounds() for v in ("2.4", "2.5")] == [4, 4]
+    assert [sizes(v, "pause: 1").rounds() for v in ("2.4", "2.5")] == [6, 3]
+    assert sizes("3.9", "pause: 1", ", group.metadata: none").rounds() == 5
+    assert sizes("2.4", "crash: 1").log("payments", True) == 9
