@@ -182,7 +182,7 @@ class Watchdog:
                 if (
                     self._deadline is None
                 ):  # it has barked; where that was not heard yet, it must not be later
-                    _bark(self._thread, None)
+                    _hear()
                 self._deadline = None
 
     def _watch(self) -> None:
@@ -200,7 +200,17 @@ class Unbounded(TraceError):
         return f"it runs for more than {SECONDS_PER_PATH:g} seconds; is there an unbounded loop?"
 
 
-def _bark(thread: int, error: type[BaseException] | None) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), ctypes.py_object(error) if error else None
-    )
+def _bark(thread: int, error: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
+
+
+def _hear() -> None:
+    """Have what was barked at this thread raised here, whether it was heard before or not.
+
+    To take it back would leave a mark in the interpreter, which then looks for it for ever: in vain, where frames are
+    traced by Python 3.11.
+    """
+    with contextlib.suppress(Unbounded):
+        _bark(threading.get_ident(), Unbounded)
+        for _ in range(100):  # it is raised where a loop begins anew, if not before
+            pass

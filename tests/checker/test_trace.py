@@ -8,6 +8,7 @@ import random
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from random import randint
@@ -418,3 +419,25 @@ def test_a_property_that_leaves_an_array_names_the_line() -> None:
     model = Model([device], [Property("sometimes", "far", lambda: device.row[device.n + 1] == 0)])
     with pytest.raises(TraceError, match=r"far \(test_trace\.py:\d+\): d\.row is indexed outside 0\.\.3"):
         trace(model)
+
+
+BARKED = """
+import sys, time
+from unittest.mock import patch
+from eoscheck.checker import watch
+
+with patch.object(watch, "SECONDS_PER_PATH", 0.1), watch.Watchdog() as dog:
+    for body in (lambda: [n for n in iter(int, 1)], lambda: time.sleep(0.3)):
+        try:
+            dog.follow(body)
+            raise AssertionError
+        except watch.Unbounded:
+            pass
+sys.settrace(lambda *_: None)
+(lambda: None)()
+"""
+
+
+def test_a_watchdog_that_has_barked_leaves_nothing_behind() -> None:
+    """Python 3.11 runs in circles where frames are traced and an exception for a thread was taken back."""
+    subprocess.run([sys.executable, "-c", BARKED], check=True, timeout=60)
