@@ -19,6 +19,10 @@ NEW = 1 << 18
 OLD = 1 << 19
 """In the tag of a record of a search that is reduced: the state was known before this level."""
 
+APART = LINE // 8
+"""The numbers of a task lie in a cache line of its own, so that threads at others do not wait for it; so many words lie
+between those of two tasks."""
+
 RECENT = 1 << 12
 """States that each thread remembers having met last; a power of two."""
 
@@ -108,7 +112,7 @@ class LookUp:
                     "resolve", "i1", context, task, number, places.load("i64", k), convention="fastcc"
                 )
                 fresh.set(fresh.get() + new.to("i64"))
-        place = get(context, "fresh", "ptr").at(task, "i64")
+        place = get(context, "fresh", "ptr").at(task * APART, "i64")
         with f.when(get(context, "threads") > 1):
             f.op("i64", f"atomicrmw add ptr {place.name}, i64 {fresh.get().name} acq_rel")
         with f.unless(get(context, "threads") > 1):
@@ -188,7 +192,7 @@ class LookUp:
         room = get(context, "room")
         record = self.records(context, number // room).at(number % room * self.record, "i64")
         record.at(self.words + 1, "i64").clear_atomic(NEW)
-        place = get(context, "fresh", "ptr").at(number // room, "i64")
+        place = get(context, "fresh", "ptr").at(number // room * APART, "i64")
         place.fetch_add(-1)
 
     def _scan(self, f: Function, at: Value, hash: Value) -> Value:

@@ -21,7 +21,7 @@ from eoscheck.checker.native.context import (
 from eoscheck.checker.native.graph import graph
 from eoscheck.checker.native.ir import Function, Value
 from eoscheck.checker.native.kernel import COMMAND, FAULT, SOURCE, record_words
-from eoscheck.checker.native.lookup import NEW, OLD, LookUp
+from eoscheck.checker.native.lookup import APART, NEW, OLD, LookUp
 from eoscheck.checker.native.packing import Packing
 from eoscheck.checker.native.queries import queries
 from eoscheck.checker.native.reduced import Reduced
@@ -221,7 +221,7 @@ class _Loops:
         left = get(context, "count") - task * size
         count = (left < size).choose(left, size)
         begin, first = self.lookup.records(context, task), get(context, "first") + task * size
-        get(context, "fresh", "ptr").store(f.number(0), task)
+        get(context, "fresh", "ptr").store(f.number(0), task * APART)
         out = f.variable(begin)
         choices = f.array("i64", SOME * self.reduced.row) if self.reduced else None
         with f.loop(0, count, SOME) as i:
@@ -237,7 +237,7 @@ class _Loops:
                 self._look_up(f, begin, records, end)
                 out.set(f.call("insist", "ptr", *given, end, choices, convention="fastcc"))
                 self._look_up(f, begin, end, out.get())
-        get(context, "counts", "ptr").store(self._count(begin, out.get()), task)
+        get(context, "counts", "ptr").store(self._count(begin, out.get()), task * APART)
         f.ret()
         return f
 
@@ -256,9 +256,9 @@ class _Loops:
         """Give the new records of a task their numbers, and ask the properties of them."""
         f = Function("append_task", "void", "internal", context="ptr", tally="ptr", task="i64")
         context, tally, task = f.args["context"], f.args["tally"], f.args["task"]
-        number = f.variable(get(context, "begins", "ptr").load("i64", task))
+        number = f.variable(get(context, "begins", "ptr").load("i64", task * APART))
         store, records = get(context, "store", "ptr"), self.lookup.records(context, task)
-        count = get(context, "counts", "ptr").load("i64", task)
+        count = get(context, "counts", "ptr").load("i64", task * APART)
         with f.loop(0, count) as r:
             if self.slot.exact:
                 self._fetch_ahead(f, records, (r + AHEAD < count).choose(r + AHEAD, r))
@@ -345,8 +345,8 @@ class _Loops:
         context = f.args["context"]
         total = f.variable(get(context, "states"))
         with f.loop(0, self._tasks(context)) as t:
-            get(context, "begins", "ptr").store(total.get(), t)
-            total.set(total.get() + get(context, "fresh", "ptr").load("i64", t))
+            get(context, "begins", "ptr").store(total.get(), t * APART)
+            total.set(total.get() + get(context, "fresh", "ptr").load("i64", t * APART))
         field(context, "following").store(total.get())
         field(context, "task").store_atomic(f.number(0))
         f.ret()

@@ -11,7 +11,7 @@ from eoscheck.checker.native.context import Context, Tally
 from eoscheck.checker.native.crew import together
 from eoscheck.checker.native.engine import NUMBER, Native
 from eoscheck.checker.native.kernel import record_words
-from eoscheck.checker.native.lookup import RECENT
+from eoscheck.checker.native.lookup import APART, RECENT
 from eoscheck.checker.native.memory import Room, scratch
 from eoscheck.checker.native.reduced import row_words, words_of
 from eoscheck.checker.native.store import Store
@@ -76,9 +76,9 @@ class Space:
         records = context.room * TASKS * size * 8
         self._records = Room(records, small=records)
         context.records = self._records.address
-        self._numbers = (NUMBER * (3 * TASKS))()
+        self._numbers = Room(8 * APART * TASKS)
         for k, name in enumerate(("counts", "fresh", "begins")):
-            setattr(context, name, ctypes.addressof(self._numbers) + 8 * TASKS * k)
+            setattr(context, name, self._numbers.address + 8 * k)
         context.most = self.most_successors
         reduced = engine.reduction is not None
         own = 2 * self.most_successors * size * 8 if reduced else RECENT * (engine.words + 1) * 8
@@ -234,5 +234,5 @@ class Space:
 
     def close(self) -> None:
         self.store.close()
-        for room in (self.table, self._records, self._own):
+        for room in (self.table, self._records, self._numbers, self._own):
             room.close()
