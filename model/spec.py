@@ -28,6 +28,9 @@ before-processing   commitSync right after poll
 after-processing    commitSync after the last output or store write
 auto                enable.auto.commit: the positions, at a later poll
 in-store            in the same database transaction as the row; Kafka's committed offset is not used
+
+Where enable.auto.commit is on, as it is unless it is switched off, the consumer commits as in `auto` beside all of
+these but the last.
 """
 
 FAULTS: dict[str, str] = {

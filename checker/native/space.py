@@ -144,7 +144,7 @@ class Space:
 
     def grow(self, threads: int) -> None:
         """A larger table, of wider slots where narrow ones cannot number so many states. Where somebody says `stop`
-        meanwhile, it stays as it was. Raises as more_room."""
+        meanwhile, or there is no room for it, the old one stays. Raises as more_room."""
         old, before, address = self.table, self.context.lines, self.context.table
         slot, tier, functions = self.slot, self.tier, self.functions
         self.context.stop = 0
@@ -153,18 +153,22 @@ class Space:
         lines = before + 2 if wider else lines
         assert wider or 1 << lines - before <= MOST_PARTS
         self._check(LINE << lines)
-        if wider:
-            self._widen(lines)
-            self._rebuild(threads)
-        else:
-            self._new_table(lines)
-            context = self.context.address
-            self._all(threads, lambda i: self.functions.grow(context, address, before, i))
-        if self.context.stop:
-            self.slot, self.tier, self.functions = slot, tier, functions
-            self._new_table(before, old)
-        else:
-            old.close()
+        whole = False
+        try:
+            if wider:
+                self._widen(lines)
+                self._rebuild(threads)
+            else:
+                self._new_table(lines)
+                context = self.context.address
+                self._all(threads, lambda i: self.functions.grow(context, address, before, i))
+            whole = not self.context.stop
+        finally:
+            if whole:
+                old.close()
+            else:
+                self.slot, self.tier, self.functions = slot, tier, functions
+                self._new_table(before, old)
 
     @property
     def crowded(self) -> bool:

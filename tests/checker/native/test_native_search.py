@@ -392,3 +392,23 @@ def test_an_interrupt_while_a_table_grows_leaves_the_old_one(to: Slot, threads: 
     assert len(grown) == 1 and search.space.slot is narrow and found.stopped == "interrupted"
     visited = found.visited
     assert all(visited.number(visited.state(n)) == n for n in range(0, found.states, 97))
+
+
+@pytest.mark.parametrize("to", [NARROW, WIDE])
+def test_where_there_is_no_room_for_a_larger_table_the_old_one_stays(to: Slot) -> None:
+    narrow = Slot(32, 16 if to is WIDE else 26)
+
+    def refused(threads: int, work: Callable[[int], object], awake: Any = None) -> None:
+        if search.space.context.lines > 11 + 3 * (to is NARROW):
+            raise MemoryError
+        together(threads, work, awake)
+
+    with (
+        patch.object(space_module, "FIRST_LINES", 11),
+        patch.object(space_module, "NARROW", narrow),
+        patch.object(space_module, "together", refused),
+    ):
+        search = search_from(narrow, 1)
+        found = search.run()
+    assert search.space.slot is narrow and found.stopped == "memory"
+    assert all(found.visited.number(found.visited.state(n)) == n for n in range(0, found.states, 97))
