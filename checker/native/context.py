@@ -71,6 +71,7 @@ class Context(Numbers):
     changes      by command, the properties that it can change
     most         successors of a state, at the most
     open         of a search that is reduced: the commands, and the observers of what has not been seen yet
+    left         by thread, which of its own tasks comes next
     first, count the block: its first state, its number of states
     reason       why the workers came back
     ends         where the levels end that the workers have begun on their own: `passed` of them, at most `most_passed`
@@ -81,10 +82,10 @@ class Context(Numbers):
     fields = (
         "store", "states", "capacity", "at", "until", "table", "lines", "crowd", "threads", "tasks", "task_size",
         "records", "room", "counts", "fresh", "begins", "following", "wanted", "resting", "premises", "changes",
-        "most", "open", "first", "count", "reason", "ends", "passed", "most_passed", "wide", "news",
-        "task", "stop", "arrived", "turn",
+        "most", "open", "left", "first", "count", "reason", "ends", "passed", "most_passed", "wide", "news",
+        "stop", "arrived", "turn",
     )  # fmt: skip
-    shared = frozenset(("task", "stop", "arrived", "turn"))
+    shared = frozenset(("stop", "arrived", "turn"))
 
 
 class Tally(Numbers):
@@ -94,11 +95,12 @@ class Tally(Numbers):
     rest, dead       states in which nothing but a fault can happen, in which nothing can
     trap             the tag of a record that left a declared range, else 0
     recent           address of the states that it has met last
+    reached          the first state of the last task that it has expanded
     scratch          of a search that is reduced: address of room for two times the successors of a state
     moves, alive     whether something can happen in the state at hand, and something that is no fault
     """
 
-    fields = ("hits", "premises", "rest", "dead", "trap", "recent", "scratch", "moves", "alive")
+    fields = ("hits", "premises", "rest", "dead", "trap", "recent", "reached", "scratch", "moves", "alive")
 
     def __init__(self, commands: int) -> None:
         super().__init__(2 * commands)

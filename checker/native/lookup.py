@@ -20,8 +20,8 @@ OLD = 1 << 19
 """In the tag of a record of a search that is reduced: the state was known before this level."""
 
 APART = LINE // 8
-"""The numbers of a task lie in a cache line of its own, so that threads at others do not wait for it; so many words lie
-between those of two tasks."""
+"""The numbers of a task, or of a thread, lie in a cache line of their own, so that others do not wait for it; so many
+words lie between those of two."""
 
 RECENT = 1 << 12
 """States that each thread remembers having met last; a power of two."""
@@ -76,7 +76,7 @@ class LookUp:
         f.ret(record)
         f.begin(fresh)
         table, lines = get(context, "table", "ptr"), get(context, "lines")
-        table.at(self.table.home(lines, hash) * LINE, "i8").prefetch()
+        table.at(self.table.home(lines, hash) * LINE, "i8").prefetch(write=True)
         for k in range(self.words):
             entry.store(record.load("i64", k), k)
         entry.store(hash, self.words)
@@ -86,6 +86,15 @@ class LookUp:
         record.store(tag, self.words + 1)
         f.ret(record.at(self.record, "i64"))
         return f
+
+    def heed_order(self, f: Function, first: Value) -> None:
+        """A task begins with this state. If the thread was further already, it forgets what it has met: of a state that
+        is new, the record with the lowest number counts, and this task may have it."""
+        tally = f.args["tally"]
+        with f.when(first < tally.load("i64", Tally.place("reached"))):
+            recent, size = tally.load("ptr", Tally.place("recent")), RECENT * (self.words + 1) * 8
+            f.do(f"call void @llvm.memset.p0.i64(ptr {recent.name}, i8 0, i64 {size}, i1 0)")
+        tally.store(first, Tally.place("reached"))
 
     def look_up(self) -> Function:
         """Look up the records `begin`.. of a task."""

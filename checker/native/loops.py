@@ -4,6 +4,9 @@ Breadth-first, a block of states at a time, in two phases. *Expand*: threads tak
 successors of a few states one behind the other, and look them up. *Append*: threads take tasks again; what was new is
 copied behind the known states and gets its number, in the order of tasks and records.
 
+In both phases, and in each block, a thread begins with the same tasks, and takes those of others only when it has none
+left: what it reads and writes then lies in its own cache. Cores that share none wait long for each other's lines.
+
 So states are numbered as one thread alone would find them, and nothing depends on the number of threads, or on luck.
 """
 
@@ -222,6 +225,8 @@ class _Loops:
         count = (left < size).choose(left, size)
         begin, first = self.lookup.records(context, task), get(context, "first") + task * size
         get(context, "fresh", "ptr").store(f.number(0), task * APART)
+        if not self.reduced:
+            self.lookup.heed_order(f, first)
         out = f.variable(begin)
         choices = f.array("i64", SOME * self.reduced.row) if self.reduced else None
         with f.loop(0, count, SOME) as i:
@@ -335,7 +340,7 @@ class _Loops:
         field(context, "first").store(at)
         field(context, "count").store(count)
         field(context, "at").store(at + count)
-        field(context, "task").store_atomic(f.number(0))
+        self._share_out(f, context)
         f.ret()
         return f
 
@@ -348,7 +353,7 @@ class _Loops:
             get(context, "begins", "ptr").store(total.get(), t * APART)
             total.set(total.get() + get(context, "fresh", "ptr").load("i64", t * APART))
         field(context, "following").store(total.get())
-        field(context, "task").store_atomic(f.number(0))
+        self._share_out(f, context)
         f.ret()
         return f
 
@@ -357,16 +362,30 @@ class _Loops:
         size = get(context, "task_size")
         return (get(context, "count") + size - 1) // size
 
+    def _share_out(self, f: Function, context: Value) -> None:
+        """Have each thread begin with its own tasks."""
+        with f.loop(0, get(context, "threads")) as thread:
+            get(context, "left", "ptr").store(self._first_of(context, thread), thread * APART)
+
+    def _first_of(self, context: Value, thread: Value) -> Value:
+        """The first of the tasks that are a thread's own; they end before that of the next."""
+        return self._tasks(context) * thread // get(context, "threads")
+
     def work(self) -> Function:
         """What each thread does: block after block, until there is a reason to come back."""
         f = Function("work", "i64", context="ptr", tally="ptr", thread="i64")
         context, tally, thread = f.args["context"], f.args["tally"], f.args["thread"]
 
         def together(name: str) -> None:
-            with f.repeat() as over:
-                t = field(context, "task").fetch_add(1)
-                f.leave(t >= self._tasks(context), over)
-                f.call(name, "void", context, tally, t, convention="fastcc")
+            threads = get(context, "threads")
+            with f.loop(thread, thread + threads) as k:
+                whose = (k < threads).choose(k, k - threads)
+                left = get(context, "left", "ptr").at(whose * APART, "i64")
+                end = self._first_of(context, whose + 1)
+                with f.repeat() as over:
+                    t = left.fetch_add(1)
+                    f.leave(t >= end, over)
+                    f.call(name, "void", context, tally, t, convention="fastcc")
             f.call("barrier", "void", context, convention="fastcc")
 
         def alone(name: str) -> None:

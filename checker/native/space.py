@@ -76,9 +76,10 @@ class Space:
         records = context.room * TASKS * size * 8
         self._records = Room(records, small=records)
         context.records = self._records.address
-        self._numbers = Room(8 * APART * TASKS)
+        self._numbers = Room(8 * APART * (TASKS + self.threads))
         for k, name in enumerate(("counts", "fresh", "begins")):
             setattr(context, name, self._numbers.address + 8 * k)
+        context.left = self._numbers.address + 8 * APART * TASKS
         context.most = self.most_successors
         reduced = engine.reduction is not None
         own = 2 * self.most_successors * size * 8 if reduced else RECENT * (engine.words + 1) * 8
