@@ -59,7 +59,7 @@ def _rows(result: Audit) -> RenderableType:
 
 def _detail(judgement: Judgement) -> str:
     count = len(judgement.findings) + judgement.more
-    return judgement.reason or (f"{count} finding{'s' * (count > 1)}" if count else "")
+    return "; ".join(filter(None, (f"{count} finding{'s' * (count > 1)}" if count else "", judgement.reason)))
 
 
 def _outcomes(result: Audit) -> str:

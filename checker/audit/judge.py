@@ -156,7 +156,8 @@ def _answered(question: Question, deadline: float) -> Judgement:
     except OutOfTime as error:
         return Judgement(question.name, "undecided", f"Z3 does not say: {error}")
     told = findings[:MOST]
-    why = "" if findings else "which observations contradict one another was not found in time"
+    why = f"not judged: {question.besides}" if question.besides else ""
+    why = why if findings else "which observations contradict one another was not found in time"
     return Judgement(question.name, "violated", why, tuple(told), len(findings) - len(told))
 
 

@@ -49,11 +49,13 @@ class Question:
     """One guarantee, of one reader or store or of the whole history.
 
     unjudged  why it cannot be answered; "" if it can
+    besides   what is not judged although the rest shows that it is violated
     """
 
     name: str
     constraints: list[Constraint] = field(default_factory=list)
     unjudged: str = ""
+    besides: str = ""
 
 
 def impossible(observed: Iterable[int], kind: str, **facts: Any) -> Constraint:
@@ -89,7 +91,9 @@ def provenance(facts: Facts) -> Question:
             )
     found += _contents(facts)
     unjudged = _origin_unknown(list(dict.fromkeys(unknown))) if known else "no sends are recorded"
-    return Question("provenance", found, "" if found else unjudged if facts.given else "nothing was read")
+    if found:
+        return Question("provenance", found, besides=unjudged)
+    return Question("provenance", [], unjudged if facts.given else "nothing was read")
 
 
 def _origin_unknown(topics: list[str]) -> str:
