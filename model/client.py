@@ -326,6 +326,17 @@ class Client(Component):
             self.go_down(At.DOWN)
         else:
             say(f"{self.name} gets {error.name} and aborts")
+            self.abort(step)
+
+    def abort(self, step: At) -> None:
+        """abortTransaction(), at this step. Where nothing was added to the transaction yet, no request is sent: the
+        coordinator knows of none (`TransactionManager.nextRequest`)."""
+        adding = (At.ADD_PARTITIONS, At.PRODUCE, At.ADD_OFFSETS, At.SEND_OFFSETS)
+        if step in self.program and not any(
+            s in adding for s in self.program[: self.program.index(step) + 1]
+        ):
+            self.aborted()
+        else:
             self.at = At.ABORT
 
     def fatal(self, error: Any) -> None:

@@ -213,11 +213,12 @@ class GroupCoordinator(Component):
 
     def _refuses(self, process: Processor, generation: Any) -> bool:
         """KIP-447: members are checked; a commit without a member passes in any state of a classic group, and
-        in none of a KIP-848 group that has members."""
+        before 4.0 in none of a KIP-848 group that has members (`ConsumerGroup.validateOffsetCommit`)."""
         if not self.switches.group_metadata:
             return False
         if process.spec.group_metadata == "none":
-            return process.spec.consumer.group_protocol == "consumer" and bool(self._members_left())
+            modern = process.spec.consumer.group_protocol == "consumer"
+            return modern and not self.switches.memberless_offsets and bool(self._members_left())
         return not self._validate(process, generation)
 
     def _process(self, wire: Wire) -> Processor:

@@ -88,21 +88,24 @@ class _Reading:
         self.path, self.root, self.shape, self.overlay = path, root, shape, overlay
         self.notes: list[str] = []
         self.version: tuple[int, ...] = ()
+        self.old_protocol = ""
+        """A transactional producer that knows no transaction.version 2, if there is one."""
 
     def spec(self, text: str, extra_properties: Collection[str]) -> Spec:
         shape = self.shape
         version = self._version()
         self.version = releases.parse_version(version)
+        producers, processors = self._producers(), self._processors()
         switches, notes = self._switches()
-        self.notes += notes
+        self.notes = [*notes, *self.notes]
         draft = Spec(
             path=str(self.path),
             title=self._title(text),
             version=version,
             switches=switches,
             topics=self._topics(),
-            producers=self._producers(),
-            processors=self._processors(),
+            producers=producers,
+            processors=processors,
             readers=tuple(self._reader(name, reader) for name, reader in shape.readers.items()),
             stores=self._stores(),
             lookups=tuple(Lookup(name, lookup.versions) for name, lookup in shape.lookups.items()),
@@ -132,7 +135,15 @@ class _Reading:
         kafka = self.shape.kafka
         given = kafka.model_dump(exclude={"version", "transaction_version"})
         given["verify_produce"] = given.pop("transaction_partition_verification_enable")
-        return releases.switches(self.version, given, kafka.transaction_version)
+        level = kafka.transaction_version
+        if level is None and self.old_protocol and self.version >= (4, 0):
+            name = self.old_protocol
+            self.notes.append(
+                f"{name}: librdkafka speaks the transaction protocol of before Kafka 4.0, so transaction.version is"
+                " taken to be 0 here, for all producers (KIP-890)"
+            )
+            level = 0
+        return releases.switches(self.version, given, level)
 
     def _title(self, text: str) -> str:
         """What it is called, else the first line of comment, else the name of the file."""
@@ -173,7 +184,10 @@ class _Reading:
                     self.notes.append(
                         f"{name}: '{key}' is without effect, it belongs to 'write: {only[option]}'"
                     )
-        return tuple(Store(name, **store.model_dump()) for name, store in self.shape.stores.items())
+        relay, _ = producer_config(Settings({}), self.version)
+        return tuple(
+            Store(name, **store.model_dump(), relay_config=relay) for name, store in self.shape.stores.items()
+        )
 
     def _producers(self) -> tuple[Producer, ...]:
         found = []
@@ -280,6 +294,8 @@ class _Reading:
         except SettingError as error:
             raise self._refused(written, place, error) from None
         self.notes += [f"{name}: {note}" for note in notes]
+        if config.transactional_id is not None and written.settings.dialect == "librdkafka":
+            self.old_protocol = self.old_protocol or name
         return config
 
     def _consumer(self, place: Place, name: str) -> tuple[ConsumerConfig, bool]:

@@ -345,6 +345,18 @@ class Partition(Component):
         say(f"{self.name} acknowledges the record: all in-sync replicas have it")
         wire.answer(CURRENT, Error.NONE)
 
+    @action(each=lambda self: self.writers if self.replicated and self.topic.min_insync_replicas > 1 else [])
+    def miss_replicas(self, wire: Wire, output: int) -> None:
+        """The record was appended, then the in-sync replicas have become too few: the client gets an error that it may
+        retry for (NOT_ENOUGH_REPLICAS_AFTER_APPEND; since 3.7 REQUEST_TIMED_OUT, KAFKA-15583), the record stays."""
+        when(wire.phase == Phase.APPENDED)
+        when(wire.request[0].output == output)
+        when(self.shrunk == 1)
+        say(
+            f"{self.name} has too few in-sync replicas by now: a retriable error, though the record is appended"
+        )
+        wire.answer(CURRENT, Error.NOT_ENOUGH_REPLICAS)
+
     @action(fault="isr-shrink", only=lambda self: self.replicated)
     def shrink_isr(self) -> None:
         when(self.shrunk == 0)

@@ -400,11 +400,10 @@ class _Builder:
         return client
 
     def _relay(self, store: Store, topic: str) -> None:
-        relay = Relay(
-            store, spec_module.ProducerConfig(), self.spec.switches, self.sizes.of(pid=self.most_pids)
-        )
+        config = store.spec.relay_config
+        relay = Relay(store, config, self.spec.switches, self.sizes.of(pid=self.most_pids))
         relay.pid = self.pids + 1
-        self.pids += 3 * self.sizes.anew + 2
+        self.pids += 3 * self.sizes.anew + 2 if config.idempotence else 0
         relay.produces([self.pipeline.partitions[topic]])
         self._connect(relay, store.name)
         self._write_to(relay)

@@ -100,10 +100,10 @@ class Processor(Client):
             if k % len(self.group.processes) == self.index:
                 self.mine[k] = True
                 self.group.owner[k] = self.group.holder[k] = self.index + 1
-        if self.coordinator is not None and len(self.coordinator.wires) > 1 and self.index > 0:
-            self.at = At.INIT
+        if self.coordinator is not None and self.coordinator.wires[0] is self.wires[0]:
+            self.coordinator.owner = 1
         elif self.coordinator is not None:
-            self.coordinator.owner = self.coordinator.wires.index(self.wires[0]) + 1
+            self.at = At.INIT
 
     def lane(self) -> Any:
         """An output has the partition of its input."""
@@ -150,6 +150,13 @@ class Processor(Client):
             self._ready()
         else:
             super().done(step)
+            if self.after(step) == At.POLL:
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Poll again. Where partitions were assigned while the worker thread was busy, it finds its position first."""
+        unknown = any_of(self.mine[k] & (self.position[k] == self.unknown) for k in range(len(self.inputs)))
+        self.at = ite(unknown, At.FETCH, At.POLL) if self.worker else At.POLL
 
     def _ready(self) -> None:
         # A member that starts for the first time is in its group already.
@@ -268,16 +275,20 @@ class Processor(Client):
     def auto_commit(self, partition: int) -> None:
         """enable.auto.commit: the position, at a poll() after auto.commit.interval.ms
         (`maybeAutoCommitOffsetsAsync`). With a worker thread the poll loop goes on while records are still
-        being processed."""
-        when(self.is_up() if self.worker else self.at == At.POLL)
+        being processed; and some clients commit at any moment."""
+        any_time = self.worker or self.spec.consumer.background_commit
+        when(self.is_up() if any_time else self.at == At.POLL)
         when(self.mine[partition])
-        when(self.group.members[self.index] != Membership.OUT)
-        when(self.generation == self.group.generation)
-        self._commit_position(partition)
+        when(neg(self._replaced()))
+        when(self._uncommitted(partition))
+        position = self.position[partition]
+        say(f"{self.name} auto-commits its position, offset {position} of partition {partition}")
+        self.group.check_holder(self, partition)
+        self.group.offsets.log.append(value=position, key=partition)
 
     def _commit_revoked(self) -> None:
-        """With auto commit a member commits its positions before it gives its partitions up
-        (`ConsumerCoordinator.onJoinPrepare`)."""
+        """With auto commit a member commits its positions before it gives its partitions up, or closes
+        (`ConsumerCoordinator.onJoinPrepare`, `close`)."""
         for k in range(len(self.inputs)):
             if self.mine[k] & self._uncommitted(k):
                 self.group.offsets.log.append(value=self.position[k], key=k)
@@ -287,27 +298,15 @@ class Processor(Client):
         known, committed = self.group.offsets.committed_offset(partition)
         return (position != self.unknown) & (position != 0) & (neg(known) | (position != committed))
 
-    def _commit_position(self, partition: int) -> None:
-        position = self.position[partition]
-        when(self._uncommitted(partition))
-        say(f"{self.name} auto-commits its position, offset {position} of partition {partition}")
-        self.group.check_holder(self, partition)
-        self.group.offsets.log.append(value=position, key=partition)
-
-    @action(fault="exception", each=lambda self: [(k,) for k in range(len(self.inputs))])
-    def throw(self, partition: int) -> None:
-        """Processing throws; `finally { consumer.close(); }` runs, which with auto commit commits the
-        position."""
+    @action(fault="exception")
+    def throw(self) -> None:
+        """Processing throws; `finally { consumer.close(); }` runs, which with auto commit commits all positions."""
         when(one_of(self.at, *[s for s in self.program if s not in (At.COMMIT, At.OFFSET_COMMIT)]))
         when(self.wires[0].phase == Phase.IDLE)
-        when(self.partition == partition)
         say(f"processing of input {self.value} throws; {self.name} closes its consumer and starts again")
-        if self.spec.auto_commits:
-            current = (self.group.members[self.index] != Membership.OUT) & (
-                self.generation == self.group.generation
-            )
-            if current:
-                self._commit_position(partition)
+        if self.spec.auto_commits and neg(self._replaced()):
+            say(f"as it closes, the consumer of {self.name} auto-commits its positions")
+            self._commit_revoked()
         self.group.leave(self)
         self.go_down(At.DOWN)
 
@@ -350,7 +349,7 @@ class Processor(Client):
     def give_way(self) -> None:
         """The store refused a stale owner: drop the work and find the position anew."""
         if self.coordinator is not None:
-            self.at = At.ABORT
+            self.abort(At.STORE)
         else:
             self._drop()
 
@@ -405,7 +404,7 @@ class Processor(Client):
                 self._join()
             else:
                 say(f"{self.name} goes on polling: its position is not rewound (KAFKA-17582)")
-                self.at = At.POLL
+                self._go_on()
         else:
             self._drop()
 
@@ -422,7 +421,7 @@ class Processor(Client):
         timeout = self.config.transaction_timeout_ms
         quick = self.spec.processing_ms is not None and self.spec.processing_ms < timeout
         # A quick loop outlives its timeout only where somebody paused or killed it.
-        return self.is_down() if quick else super().may_time_out()
+        return self.is_down() | self._replaced() if quick else super().may_time_out()
 
     def holds(self, value: int) -> Any:
         """It is processing `value` right now."""

@@ -128,8 +128,12 @@ class PlainSender(Sender):
 
     def _number(self, k: int, output: Any) -> None:
         """The next sequence of the partition; behind an unresolved one all of them begin again under a higher
-        epoch (`TransactionManager.maybeResolveSequences`, `bumpIdempotentProducerEpoch`)."""
-        self.epoch = self.epoch + ite(self.unresolved, 1, 0)
+        epoch (`TransactionManager.maybeResolveSequences`, `bumpIdempotentProducerEpoch`), before KIP-360 under a new
+        producer id (`resetProducerId`)."""
+        if self.switches.client_epoch_bump:
+            self.epoch = self.epoch + ite(self.unresolved, 1, 0)
+        else:
+            self.incarnation = self.incarnation + ite(self.unresolved, 1, 0)
         for i in range(len(self.outputs)):
             self.fresh_sequence[i] = ite(self.unresolved, 0, self.fresh_sequence[i])
         self.fresh_sequence[output] = self.fresh_sequence[output] + 1

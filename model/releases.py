@@ -17,7 +17,7 @@ from eoscheck.model.spec import Switches
 DEFAULT = "3.9"
 
 _SINCE: dict[str, tuple[tuple[int, ...], str, str]] = {
-    "epoch_bump_on_timeout": ((1, 1), "epoch.bump.on.timeout", "KAFKA-6119"),
+    "epoch_bump_on_timeout": ((0, 11, 0, 2), "epoch.bump.on.timeout", "KAFKA-6119"),
     "client_epoch_bump": ((2, 5), "client.epoch.bump", "KIP-360"),
     "strict_end_txn_epoch": ((2, 6), "strict.end.txn.epoch", "KAFKA-9600"),
     "group_metadata": ((2, 5), "group.metadata", "KIP-447"),
@@ -25,6 +25,7 @@ _SINCE: dict[str, tuple[tuple[int, ...], str, str]] = {
     "verify_txn_offsets": ((3, 7), "verify.txn.offsets", "KAFKA-15449"),
     "strict_marker_epoch": ((4, 2), "strict.marker.epoch", "KIP-1228"),
     "concurrent_first": ((4, 0), "concurrent.first", "KAFKA-18660"),
+    "memberless_offsets": ((4, 0), "memberless.offsets", "KAFKA-18060"),
 }
 
 _MINORS = {0: range(11, 12), 1: range(0, 2), 2: range(0, 9), 3: range(0, 10), 4: range(0, 100)}

@@ -60,6 +60,7 @@ class KafkaShape(Shape):
     verify_txn_offsets: bool | None = None
     strict_marker_epoch: bool | None = None
     concurrent_first: bool | None = None
+    memberless_offsets: bool | None = None
 
 
 class TopicShape(Shape):

@@ -104,10 +104,10 @@ def producer_config(settings: Settings, version: Version = (3, 9)) -> tuple[Prod
     """
     notes = _check_keys(settings, "producer", version)
     _check_delivery_timeout(settings, version)
-    two_phase = _two_phase(settings, version)
+    two_phase = _two_phase(settings, version, notes)
     draft = ProducerConfig(
         acks=_acks(settings, version),
-        retries=settings.integer("retries", MAX_INT) > 0,
+        retries=_retries(settings, version),
         max_in_flight=settings.integer(_IN_FLIGHT, 5, least=1),
         transactional_id=_transactional_id(settings, notes),
         transaction_timeout_ms=_transaction_timeout(settings, notes),
@@ -141,10 +141,30 @@ def consumer_config(
         ),
         auto_commit=_auto_commit(settings, group, notes),
         auto_offset_reset=_auto_offset_reset(settings, version, notes),
-        require_stable=settings.boolean("require.stable", True),
+        require_stable=True,
         group_protocol=_group_protocol(settings, version),
     )
+    config = replace(
+        config,
+        require_stable=settings.boolean("require.stable", _waits_for_pending(settings, config)),
+        background_commit=config.auto_commit and _commits_in_background(settings, config, version),
+    )
     return config, notes
+
+
+def _waits_for_pending(settings: Settings, config: ConsumerConfig) -> bool:
+    """Does OffsetFetch wait for offsets of open transactions (KIP-447)? librdkafka asks for that only where it reads
+    committed records (`rd_kafka_assignment_serve_pending`)."""
+    return settings.dialect != "librdkafka" or config.isolation_level == "read_committed"
+
+
+def _commits_in_background(settings: Settings, config: ConsumerConfig, version: Version) -> bool:
+    """Does auto-commit take the position at any moment, past records that poll() has just handed out? librdkafka stores
+    an offset as it hands its record out, and a timer commits what is stored; so did the background thread of the new
+    consumer of 3.8 and 3.9 (KAFKA-18641)."""
+    return settings.dialect == "librdkafka" or (
+        config.group_protocol == "consumer" and (3, 8) <= version < (4, 0)
+    )
 
 
 # --- keys
@@ -235,7 +255,14 @@ def _transaction_timeout(settings: Settings, notes: list[str]) -> int:
     return timeout
 
 
-def _two_phase(settings: Settings, version: Version) -> bool:
+def _retries(settings: Settings, version: Version) -> bool:
+    """Does the client send a batch again? Before 2.1 (KIP-91) only where it is told to, or idempotent."""
+    never = version < (2, 1) and settings.dialect != "librdkafka"
+    idempotent = settings.text("enable.idempotence") == "true" or "transactional.id" in settings
+    return settings.integer("retries", 0 if never and not idempotent else MAX_INT) > 0
+
+
+def _two_phase(settings: Settings, version: Version, notes: list[str]) -> bool:
     """KIP-939: no timeout of transactions, and so none may be set."""
     if not settings.boolean(_TWO_PHASE, False):
         return False
@@ -247,6 +274,9 @@ def _two_phase(settings: Settings, version: Version) -> bool:
         raise SettingError(
             "transaction.timeout.ms", f"transaction.timeout.ms cannot be set together with {_TWO_PHASE}"
         )
+    notes.append(
+        f"{_TWO_PHASE} is modelled as KIP-939 plans it; the releases up to 4.4 accept it without effect (KAFKA-19414)"
+    )
     return True
 
 

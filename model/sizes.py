@@ -17,7 +17,14 @@ ANEW = (
     "rebalance",
     "broker-failover",
 )
-AGAIN = ("lost-response", "delayed-request", "lost-request", "retriable-error", "broker-failover")
+AGAIN = (
+    "lost-response",
+    "delayed-request",
+    "lost-request",
+    "retriable-error",
+    "broker-failover",
+    "isr-shrink",
+)
 
 
 class Sizes:
@@ -119,9 +126,10 @@ class Sizes:
         laid = self.spec.topic(topic).records
         if not self.written(topic):
             return laid
-        idempotent = all(p.config.idempotence for p in self.spec.producers if p.to == topic) and all(
-            p.producer is not None and p.producer.idempotence for p in self.spec.processors if topic in p.to
-        )
+        configs = [p.config for p in self.spec.producers if p.to == topic]
+        configs += [p.producer for p in self.spec.processors if p.producer and topic in p.to]
+        configs += [s.relay_config for s in self.spec.stores if s.relay_to == topic]
+        idempotent = all(config.idempotence for config in configs)
         # A connection that breaks takes all requests in flight along; without idempotence each is sent twice.
         writers = [p for p in self.spec.producers if p.to == topic]
         in_flight = max((min(p.config.max_in_flight, p.records, 2) for p in writers), default=1)

@@ -79,7 +79,10 @@ class ProducerConfig:
 
 @dataclass(frozen=True)
 class ConsumerConfig:
-    """Effective settings of one consumer client."""
+    """Effective settings of one consumer client.
+
+    background_commit   auto-commit may happen at any moment, not only at a poll()
+    """
 
     group_id: str | None = None
     isolation_level: Literal["read_uncommitted", "read_committed"] = "read_uncommitted"
@@ -87,6 +90,7 @@ class ConsumerConfig:
     auto_offset_reset: Literal["earliest", "latest", "none"] = "latest"
     require_stable: bool = True
     group_protocol: Literal["classic", "consumer"] = "classic"
+    background_commit: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,7 @@ class Store:
     key          what `dedupe` takes for the identity: the business `id`, or the `offset` of the input record
     atomic       `dedupe`: looking and inserting are one database transaction
     relay        `mark`: the relay marks rows it has sent; `serial`: it remembers the highest serial id sent
+    relay_config its producer: the defaults of the release
     """
 
     name: str
@@ -183,6 +188,7 @@ class Store:
     compare_and_set: bool = True
     relay: Literal["mark", "serial"] = "mark"
     relay_to: str | None = None
+    relay_config: ProducerConfig = ProducerConfig()
 
 
 @dataclass(frozen=True)
@@ -216,6 +222,7 @@ class Switches:
     strict_marker_epoch      KIP-1228 (KAFKA-19446, KAFKA-19999)
     concurrent_first         KAFKA-18660: a coordinator that is completing a transaction says so
                              (CONCURRENT_TRANSACTIONS) before it looks at the epoch of a request
+    memberless_offsets       KAFKA-18060: TxnOffsetCommit without a member passes in KIP-848 groups, too
     """
 
     transaction_version: Literal[0, 1, 2] = 0
@@ -227,6 +234,7 @@ class Switches:
     verify_txn_offsets: bool = True
     strict_marker_epoch: bool = False
     concurrent_first: bool = False
+    memberless_offsets: bool = False
 
     @property
     def tv2(self) -> bool:

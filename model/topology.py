@@ -315,10 +315,13 @@ def _shared_ids(spec: Spec) -> Iterator[str]:
         id_ = _transactional_id(client)
         if id_ is None:
             continue
-        if id_ in owners:
-            both = f"'{owners[id_]}' and '{client.name}'"
-            yield f"{both} share the transactional.id '{id_}' and fence each other"
-        owners.setdefault(id_, client.name)
+        count = client.instances if isinstance(client, Processor) else 1
+        own = dict.fromkeys(id_.replace("${instance}", str(k + 1)) for k in range(count))
+        for one in own:
+            if one in owners:
+                both = f"'{owners[one]}' and '{client.name}'"
+                yield f"{both} share the transactional.id '{one}' and fence each other"
+            owners.setdefault(one, client.name)
         if isinstance(client, Processor) and client.instances > 1 and "${instance}" not in id_:
             yield (
                 f"{client.name}: its {client.instances} instances share the transactional.id '{id_}'"

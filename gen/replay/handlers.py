@@ -319,7 +319,7 @@ class Handlers:
         offset = client.position[partition]
         return [self._plain_commit(client, self.numbers.generation(client), partition, offset)]
 
-    def _client_throw(self, client: Client, partition: int) -> Handler:
+    def _client_throw(self, client: Client) -> Handler:
         assert isinstance(client, Processor)
         generation, before = self.numbers.generation(client), client.group.offsets.log.length
         log = client.group.offsets.log

@@ -147,12 +147,12 @@ def test_offsets_follow_from_the_settings(text: str, offsets: str) -> None:
         (
             "{version: 4, strict.marker.epoch: false, epoch.bump.on.timeout: false}",
             "client_epoch_bump group_metadata strict_end_txn_epoch verify_produce verify_txn_offsets"
-            " concurrent_first tv2",
+            " concurrent_first memberless_offsets tv2",
         ),
         (
             "{version: 4.2, transaction.version: 1, transaction.partition.verification.enable: false}",
             "epoch_bump_on_timeout client_epoch_bump group_metadata strict_end_txn_epoch"
-            " strict_marker_epoch concurrent_first",
+            " strict_marker_epoch concurrent_first memberless_offsets",
         ),
     ],
 )
