@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from eoscheck.checker.native.conditions import ask
-from eoscheck.checker.native.context import Tally, get
+from eoscheck.checker.native.context import Tally, field, get
 from eoscheck.checker.native.ir import Function, Value
 from eoscheck.checker.native.kernel import COMMAND, record_words
 from eoscheck.checker.native.packing import Packing
@@ -254,6 +254,8 @@ class Reduced:
             with f.when(asked != 0):
                 met = f.call("premises", "i64", record, asked, convention="fastcc")
                 tally.store(tally.load("i64", Tally.place("premises")) | met, Tally.place("premises"))
+                with f.when(met != 0):
+                    field(context, "news").store(f.number(1))
             wanted = changed & get(context, "wanted")
             with f.when(wanted != 0):
                 f.leave(f.call("hits", "i64", record, wanted, convention="fastcc") != 0, over)

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from eoscheck.checker.counterexample import Defect
 from eoscheck.checker.covering import taken
+from eoscheck.checker.engine import TooLarge
 from eoscheck.checker.native.checkpoint import BadCheckpoint, is_reduced
 from eoscheck.checker.native.engine import Native
 from eoscheck.checker.native.search import Options, explore_natively
@@ -61,10 +62,11 @@ def explore_reducing(
         sharpen(reduction, over)
         less = Native(engine.program, reduction)
         found = explore_natively(less, _left(limits, began), report, options)
-    except (KeyboardInterrupt, OutOfTime) as error:
+    except (KeyboardInterrupt, OutOfTime, TooLarge) as error:
         if begun is None:
             raise
-        begun.stopped = "seconds" if isinstance(error, OutOfTime) else "interrupted"
+        why_not = {OutOfTime: "seconds", TooLarge: "memory", KeyboardInterrupt: "interrupted"}
+        begun.stopped = why_not[type(error)]
         begun.seconds = time.monotonic() - began
         return Searched(begun)
     found.reduced = "partial order and symmetry" if reduction.symmetry.exchanges else "partial order"

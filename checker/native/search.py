@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eoscheck.checker.engine import TooLarge
 from eoscheck.checker.native.checkpoint import Checkpoint, Saved
 from eoscheck.checker.native.context import FINISHED, ROOM
 from eoscheck.checker.native.crew import patient, together
@@ -108,6 +109,7 @@ class Search:
         self._ends = (NUMBER * PASSED)()
         self.space.context.ends = ctypes.addressof(self._ends)
         self._kept = 0.0
+        self._begun, self._resumed = False, 0
         self._compiling: tuple[Slot, Compiling] | None = None
 
     def run(self) -> Exploration:
@@ -116,6 +118,7 @@ class Search:
         try:
             with patient(self._interrupt):
                 self._begin()
+                self._begun = True
                 found.stopped = self._levels()
         except KeyboardInterrupt:
             found.stopped = "interrupted"
@@ -133,14 +136,15 @@ class Search:
         context.states = context.following
         found.seconds = self.clock.seconds()
         try:
-            self._keep()
+            if self._begun:  # else what is kept already is more than what is known here
+                self._keep()
         except DiskFull:
             found.stopped = "disk"
         if self.checkpoint:
             self.checkpoint.close()
         most = self.limits.states
         if found.stopped == "states" and most is not None:
-            context.states = context.following = most
+            context.states = context.following = max(most, self._resumed)
         self._heed()
         self._count()
         if found.states > self.levels[-1]:
@@ -362,7 +366,7 @@ class Search:
         self.levels[:] = saved.levels
         self.visited.seen[:] = [(list(hits), premises) for hits, premises in saved.seen]
         self.space.begin_again(saved.states)
-        self.space.context.at = saved.at
+        self.space.context.at, self._resumed = saved.at, saved.states
         found.depth, found.hits, found.premises = len(saved.levels) - 2, saved.hits, saved.premises
         tally.rest, tally.dead = saved.rest, saved.dead
         tally.hits, tally.premises = saved.pending_hits, saved.pending_premises
@@ -407,5 +411,11 @@ def explore_natively(
     """Search all reachable states. Ctrl-C ends it with what was found so far.
 
     until   properties: end when all of these are hit
+
+    Raises TooLarge where there is not even the memory to begin.
     """
-    return Search(engine, limits, options, report, until).run()
+    try:
+        search = Search(engine, limits, options, report, until)
+    except MemoryError:
+        raise TooLarge("there is not enough memory to begin the search") from None
+    return search.run()

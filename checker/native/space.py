@@ -60,7 +60,7 @@ class Space:
         self._make_records()
         self._changes = (NUMBER * commands)(*engine.changes_by_command)
         self.context.changes = ctypes.addressof(self._changes)
-        self.table: Room
+        self.table = Room(LINE)  # of no use before a search begins
         self.store = Store(8 * engine.words, file)
         if slot is FINGERPRINT and file is None:
             self.store.to_file(0, spill or scratch())
@@ -99,14 +99,13 @@ class Space:
         self._check(0)
         self._extend(1)
         self.write(0, state)
-        self.context.states = self.context.following = self.context.until = 1
         self._new_table(FIRST_LINES)
+        self.context.states = self.context.following = self.context.until = 1
         self._rebuild(1)
 
     def begin_again(self, states: int) -> None:
         """Take the first states of the file for those that are known."""
         self._extend(states)
-        self.context.states = self.context.following = states
         lines = FIRST_LINES
         while states > self._most(lines):
             lines += 1
@@ -114,6 +113,7 @@ class Space:
             self._widen(lines + 1)
         else:
             self._new_table(lines + (self.slot is WIDE))
+        self.context.states = self.context.following = states
         self._rebuild(self.threads)
 
     # -- states
