@@ -15,6 +15,7 @@ from eoscheck.checker.engine import Interpreter
 from eoscheck.checker.native.engine import Native
 from eoscheck.checker.native.reducing import explore_reducing, way_in_reduced
 from eoscheck.checker.native.search import Options, explore_natively
+from eoscheck.checker.native.visited import Visited
 from eoscheck.checker.reduction import Reduction, refusal
 from eoscheck.checker.search import Exploration, Limits
 from eoscheck.checker.shortest import way_to_hit
@@ -379,3 +380,66 @@ def test_conflicts_that_were_kept_and_damaged_are_found_anew(tmp_path: Path) -> 
         file.write_bytes(file.read_bytes()[:-2] + b"\n")
         sharpen(second)
     assert first.conflicts == second.conflicts
+
+
+class Gate(Component):
+    """Opens once others are far enough, and goes on in passing."""
+
+    def __init__(self, others: list[Component]) -> None:
+        self.name, self.others = "gate", others
+
+    x = Var(range(4))
+
+    @action
+    def step(self) -> None:
+        for other, least in zip(self.others, (3, 3, 4), strict=False):
+            when(other.n >= least)  # type: ignore[attr-defined]
+        when(self.x < 3)
+        self.x += 1
+
+
+class Climber(Component):
+    def __init__(self, name: str, last: Component) -> None:
+        self.name, self.last = name, last
+
+    n = Var(range(7))
+
+    @action
+    def up(self) -> None:
+        when(self.n < 6)
+        self.n += 1
+        self.last.who = int(self.name)  # type: ignore[attr-defined]
+
+
+class Last(Component):
+    name = "last"
+    who = Var(range(6))
+
+
+def climbing() -> Model:
+    last = Last()
+    climbers: list[Component] = [Climber(str(i), last) for i in range(6)]
+    gate = Gate(climbers)
+    met = Property("at-rest", "met", lambda: None, premise=lambda: gate.x > 0)
+
+    def check() -> Witness | None:
+        done = (climbers[1].n == 6) & (climbers[2].n == 6)  # type: ignore[attr-defined]
+        return Witness("late") if (gate.x == 3) & (last.who == 5) & done else None
+
+    late = Property("always", "late", check, premise=lambda: climbers[3].n == 6)  # type: ignore[attr-defined]
+    return Model([last, *climbers, gate], [met, late])
+
+
+def test_what_is_met_in_passing_does_not_depend_on_threads() -> None:
+    """What has been seen decides what is reduced in the next level, so it must be the same, whichever thread saw it."""
+    program = trace(climbing())
+    engine = Native(program, Reduction(program))
+    outcomes = set()
+    for threads in (1, 2, 3, 7, 2, 3, 7, 2, 3, 7):
+        found = explore_natively(engine, Limits(), None, Options(threads=threads, everything=True))
+        visited = found.visited
+        assert isinstance(visited, Visited)
+        some = tuple(visited.state(n) for n in range(0, found.states, 97))
+        outcomes.add((str(visited.seen), found.transitions, some))
+        visited.close()
+    assert len(outcomes) == 1

@@ -404,3 +404,28 @@ def test_directory_or_large_config_file_is_refused(tmp_path: Path, name: str) ->
     (tmp_path / f"big{name}").write_bytes(b" " * 1_000_001)
     with pytest.raises(SpecError, match="is too large"):
         read_config(tmp_path / f"big{name}", "producer")
+
+
+def test_before_2_1_a_batch_is_sent_once_unless_the_producer_is_idempotent() -> None:
+    old = (2, 0)
+    assert not produce({}, old)[0].retries and produce({"retries": "1"}, old)[0].retries
+    assert (
+        produce({"enable.idempotence": "true"}, old)[0].retries
+        and produce({"transactional.id": "t"}, old)[0].retries
+    )
+    assert produce({}, (2, 1))[0].retries and produce({}, old, "librdkafka")[0].retries
+
+
+def test_librdkafka_commits_at_any_moment_and_waits_only_for_what_it_would_read() -> None:
+    assert consume({}, dialect="librdkafka").background_commit and not consume({}).background_commit
+    assert not consume({"enable.auto.offset.store": "false"}, dialect="librdkafka").background_commit
+    assert consume({}, dialect="librdkafka").require_stable
+    uncommitted: dict[str, str | None] = {"isolation.level": "read_uncommitted"}
+    assert (
+        not consume(uncommitted, dialect="librdkafka").require_stable and consume(uncommitted).require_stable
+    )
+
+
+def test_two_phase_commit_is_said_to_be_in_no_release() -> None:
+    _, notes = produce({TWO_PHASE: "true", "transactional.id": "t"}, (4, 2))
+    assert any("KAFKA-19414" in note for note in notes)

@@ -3,6 +3,7 @@ with is refused in one line."""
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -83,6 +84,33 @@ def test_a_search_goes_on_where_a_limit_ended_it(
     assert first.stopped and first.states < whole.states
     found = explore_natively(engine, Limits(), None, kept(tmp_path, resume=True, fingerprint=fingerprint))
     assert found.figures() == whole.figures() and (found.missed is None) is not fingerprint
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "stopped"),
+    [
+        ("os.posix_fallocate", OSError(errno.ENOSPC, "No space left on device"), "disk"),
+        ("eoscheck.checker.native.space.together", MemoryError(), "memory"),
+    ],
+)
+def test_a_resume_that_cannot_begin_leaves_what_was_kept(
+    where: str, error: Exception, stopped: str, tmp_path: Path, engine: Native, whole: Exploration
+) -> None:
+    first = explore_natively(engine, Limits(states=200_000), None, kept(tmp_path))
+    assert first.hits
+    before = (tmp_path / "search.json").read_bytes()
+    with patch(where, side_effect=error):
+        assert explore_natively(engine, Limits(), None, kept(tmp_path, resume=True)).stopped == stopped
+    assert (tmp_path / "search.json").read_bytes() == before
+    found = explore_natively(engine, Limits(), None, kept(tmp_path, resume=True))
+    assert found.complete and found.figures() == whole.figures() and found.hits == whole.hits
+
+
+def test_a_limit_below_what_was_kept_leaves_it_whole(tmp_path: Path, engine: Native) -> None:
+    first = explore_natively(engine, Limits(states=100_000), None, kept(tmp_path))
+    found = explore_natively(engine, Limits(states=500), None, kept(tmp_path, resume=True))
+    assert found.stopped == "states" and found.states >= first.states
+    assert found.visited.levels[-1] == found.states and found.transitions >= first.transitions
 
 
 def test_ctrl_c_keeps_what_was_found(tmp_path: Path, engine: Native, whole: Exploration) -> None:
