@@ -68,6 +68,9 @@ def read(path: str | Path) -> Trace:
     if not isinstance(steps, list):
         raise BadTrace(f"{path}:1: steps must be a list")
     data["steps"] = [_record(Step, s, f"{path}:1: step {i}") for i, s in enumerate(steps, 1)]
+    for i, step in enumerate(data["steps"], 1):
+        if step.number != i:
+            raise BadTrace(f"{path}:1: step {i}: its number is {step.number}")
     data["why"] = _reasons(data.get("why"), len(steps), f"{path}:1: why")
     data.setdefault("again", "")
     trace: Trace = _record(Trace, data, f"{path}:1: trace")

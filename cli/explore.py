@@ -27,6 +27,7 @@ from eoscheck.cli.options import (
     trace_folder,
 )
 from eoscheck.cli.output import Progress, emit, emit_json
+from eoscheck.cli.streams import remark
 from eoscheck.gen.screen import Style
 from eoscheck.gen.text import result_text
 from eoscheck.model.vary import Change
@@ -184,7 +185,7 @@ def report(
         from eoscheck.gen.page.page import report_page
 
         write_atomically(html, report_page(result, traces))
-        click.echo(f"wrote {html}", err=True)
+        remark(f"wrote {html}\n")
     if as_json:
         emit_json(result.to_json())
     else:

@@ -11,6 +11,7 @@ from eoscheck.checker.tracefile import StaleTrace, read
 from eoscheck.cli.kafka import usable
 from eoscheck.cli.options import writable
 from eoscheck.cli.output import emit
+from eoscheck.cli.streams import remark
 
 DIGEST = 12
 """Digits of the SHA-256 of a trace that its test shows."""
@@ -50,7 +51,7 @@ def command(trace: str, output: str | None, fix: str | None) -> int:
     text = exported(found, plan, Source(Path(trace).name, digest, words), fixed)
     if output:
         write_atomically(Path(output), text)
-        click.echo(f"wrote {output}", err=True)
+        remark(f"wrote {output}\n")
     else:
         emit(text)
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from eoscheck.cli.output import emit, emit_json
+from eoscheck.cli.streams import remark
 
 if TYPE_CHECKING:
     from eoscheck.gen.kafka.kept import Kept
@@ -77,7 +78,7 @@ def up(name: str | None, brokers: int, as_json: bool) -> int:
     flavour = provider.choose(name).flavour
     assert flavour is not None
     if flavour.version and not flavour.source and not jars.has(flavour.version):
-        click.echo(f"fetching Kafka {flavour.version}, this once", err=True)
+        remark(f"fetching Kafka {flavour.version}, this once\n")
     found, started = kept.up(flavour, brokers)
     if as_json:
         emit_json({"format": "eoscheck-kafka/1", "started": started, "kafkas": [_json(found)]})

@@ -54,6 +54,10 @@ def main() -> None:
             stream.flush()
         except BrokenPipeError:
             silence(stream)
+        except OSError:
+            if stream is sys.stdout:
+                raise
+            silence(stream)
     sys.exit(code)
 
 

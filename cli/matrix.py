@@ -13,6 +13,7 @@ from eoscheck.checker.matrix import Grid, Matrix, Row, explored, grid
 from eoscheck.checker.native.memory import cores
 from eoscheck.cli.options import for_seconds, form_of, screen, trace_folder, writable
 from eoscheck.cli.output import Progress, deliver
+from eoscheck.cli.streams import remark
 from eoscheck.gen.matrix.files import kept
 from eoscheck.gen.screen import Style
 from eoscheck.model.vary import Change, variation
@@ -76,7 +77,7 @@ def command(
         try:
             _collect(whole, rows, folder, progress, _page(form), jobs=jobs or cores(), **limits)
         except KeyboardInterrupt:
-            click.echo("eoscheck: interrupted", err=True)
+            remark("eoscheck: interrupted\n")
     title = next(iter(whole.specs.values())).title
     rows.sort(key=lambda row: row.number)
     matrix = Matrix(spec, title, whole.settings, tuple(rows), len(whole.rows), time.monotonic() - started)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from eoscheck.cli.streams import silence
+from eoscheck.cli.streams import remark, silence
 
 if TYPE_CHECKING:
     from eoscheck.checker.search import Figures
@@ -38,7 +38,7 @@ def deliver(content: str | bytes, file: str | None) -> None:
         from eoscheck.checker.files import write_atomically
 
         write_atomically(Path(file), content)
-        click.echo(f"wrote {file}", err=True)
+        remark(f"wrote {file}\n")
     elif isinstance(content, str):
         emit(content)
     else:
@@ -140,5 +140,5 @@ class Progress:
         try:
             self.stream.write(text)
             self.stream.flush()
-        except BrokenPipeError:
+        except OSError:
             silence(self.stream)

@@ -18,6 +18,7 @@ from eoscheck.checker.trace import trace
 from eoscheck.checker.userproperties import UserProperties, load_properties
 from eoscheck.cli.options import for_seconds, save, screen, trace_folder, writable
 from eoscheck.cli.output import Progress, emit, emit_json
+from eoscheck.cli.streams import remark
 from eoscheck.gen.proving import check_text, proving_text
 from eoscheck.gen.screen import Style
 
@@ -102,7 +103,7 @@ def _check(
         try:
             obligations += check(program, proof, path, until, lambda what, _: (progress.say(what), None)[1])
         except OutOfTime:
-            click.echo(f"eoscheck: {path}: the time was up", err=True)
+            remark(f"eoscheck: {path}: the time was up\n")
             return 3
     holds = not any(obligation.failure for obligation in obligations)
     if as_json:

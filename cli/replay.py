@@ -78,6 +78,7 @@ def command(
     5 something went otherwise.
     """
     from eoscheck.gen.kafka.wire import WireError
+    from eoscheck.gen.replay.database import Disconnected
     from eoscheck.gen.replay.postgres import NoPostgres
 
     keep = Keeper(histories)
@@ -88,7 +89,7 @@ def command(
             for path, trace, plan in planned:
                 done.append(_replayed(path, trace, plan, kafkas, every_step, None if as_json else style))
                 keep(path, done[-1].report.history)
-    except (NoPostgres, WireError) as error:
+    except (NoPostgres, WireError, Disconnected) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
         used = ", ".join(dict.fromkeys(one.kafka for one in done if one.kafka))

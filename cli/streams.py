@@ -28,11 +28,16 @@ def silence(stream: TextIO) -> None:
     os.dup2(nowhere, stream.fileno())
 
 
+def remark(text: str) -> None:
+    """Write it to stderr, on which nothing depends: where it cannot be written, it is not."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        silence(sys.stderr)
+
+
 def complain(message: str, code: int, who: str = "eoscheck") -> int:
     """Say it in one line on stderr; gives the exit code."""
-    try:
-        sys.stderr.write(f"{who}: {' '.join(message.split())}\n")
-        sys.stderr.flush()
-    except BrokenPipeError:
-        silence(sys.stderr)
+    remark(f"{who}: {' '.join(message.split())}\n")
     return code

@@ -21,6 +21,10 @@ class DefinitionError(TypeError):
     """A component, action or property is declared in a way that cannot be meant."""
 
 
+class NameTaken(DefinitionError):
+    """Two parts of a model have one name."""
+
+
 class Var:
     """A bounded state variable of a component.
 

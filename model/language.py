@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeVar, cast, overload
 from eoscheck.model.declarations import (
     ActionInfo,
     DefinitionError,
+    NameTaken,
     Var,
     action,
     check_domain,
@@ -324,7 +325,7 @@ class Model:
         names = [c.name for c in self.components] + [a.name for a in self.actions]
         for name in names + [p.name for p in self.properties]:
             if name in seen:
-                raise DefinitionError(f"two parts of the model are called {name!r}")
+                raise NameTaken(f"two parts of the model are called {name!r}; give one of them another name")
             seen.add(name)
 
     @cached_property

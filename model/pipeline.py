@@ -8,6 +8,7 @@ from typing import Any
 
 from eoscheck.model import spec as spec_module
 from eoscheck.model.client import Client
+from eoscheck.model.declarations import NameTaken
 from eoscheck.model.faults import Crashes, may_hit, scope
 from eoscheck.model.groups import GroupCoordinator
 from eoscheck.model.inputs import Input, Laid, Written
@@ -18,6 +19,7 @@ from eoscheck.model.processor import Processor
 from eoscheck.model.producer import PlainSender, Sender, TransactionalSender
 from eoscheck.model.reader import Reader
 from eoscheck.model.sizes import Sizes
+from eoscheck.model.source import SpecError
 from eoscheck.model.spec import FAULTS, Spec, Topic
 from eoscheck.model.store import Lookup, Relay, Store
 from eoscheck.model.transactions import TransactionCoordinator
@@ -153,7 +155,8 @@ def build(
 ) -> Pipeline:
     """The model of a spec with the properties that it asks for, those `wanted` besides, and the user's own.
 
-    Raises Refused where the spec asks for something that this pipeline does not have.
+    Raises Refused where the spec asks for something that this pipeline does not have, SpecError where two of its parts
+    would have one name.
     """
     from eoscheck.model import properties
     from eoscheck.model.alike import exchanges
@@ -167,15 +170,18 @@ def build(
     budgets["late-delivery"] = budgets.get("delayed-request", 0)
     budgets["late-marker"] = budgets.get("delayed-marker", 0)
     late = ("late-delivery", "late-marker")
-    pipeline.model = Model(
-        builder.components(),
-        chosen,
-        budgets,
-        spec.bounds.faults,
-        late,
-        lambda action: may_hit(pipeline, action),
-        lambda: exchanges(pipeline),
-    )
+    try:
+        pipeline.model = Model(
+            builder.components(),
+            chosen,
+            budgets,
+            spec.bounds.faults,
+            late,
+            lambda action: may_hit(pipeline, action),
+            lambda: exchanges(pipeline),
+        )
+    except NameTaken as error:  # orders-1 is the second partition of a topic, and an instance of a processor
+        raise SpecError(spec.path, 1, str(error)) from None
     return pipeline
 
 

@@ -169,11 +169,11 @@ class Prover:
         if found.stopped not in (None, "decided"):
             hint = "--depth N asks for executions of N steps"
             self._all("undecided", 0, f"the search, to learn lemmas from, {unfinished(found)}; {hint}")
+        if found.cut:
+            self._all("undecided", 0, f"a transition is cut: {next(iter(found.cut))}")
         for i in self._open():
             if not found.premises >> i & 1 or (self.rows[i].kind == "at-rest" and not found.at_rest):
                 self.rows[i] = replace(self.rows[i], verdict="vacuous", reason="its premise was never met")
-        if found.cut:
-            self._all("undecided", 0, f"a transition is cut: {next(iter(found.cut))}")
         if found.states > MOST_STATES:
             self._all("undecided", 0, f"{found.states:,} states are too many to learn lemmas from")
         if self._open():

@@ -168,6 +168,8 @@ class _Drawer:
 
     def last_command(self, path: Sequence[int]) -> int | None:
         """The number of the command that the last step of a path takes."""
+        if not path:
+            return None
         command = taken(self.trees[path[-1]], self.after(path[:-1]))
         return command.number if command else None
 

@@ -102,6 +102,9 @@ def plan_trace(trace: Trace) -> Plan:
         ) from None
     if readable(pipeline.observe()) != trace.must_see:
         raise StaleTrace("its end is not what the model says by now: explore again")
+    for prop in pipeline.model.properties:
+        if prop.name == trace.property and prop.kind in ("always", "at-rest") and not prop.check():
+            raise StaleTrace(f"its end does not violate {prop.name}: explore again")
     return plan
 
 

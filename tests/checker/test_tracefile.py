@@ -59,6 +59,7 @@ def test_a_trace_of_an_older_version_has_no_reasons(tmp_path: Path):
         (changed(steps=[1]), ":1: step 1: must be an object"),
         (changed(property=3), ":1: trace: property must be text"),
         (step(number=True), ":1: step 2: number must be a number"),
+        (step(number=99), ":1: step 2: its number is 99"),
         (step(fault=[]), ":1: step 2: fault must be text or null"),
         (step(changes={"x": 1}), ":1: step 2: changes must give [from, to] for each variable"),
         (step(observation={"groups": 1}), ":1: step 2: observation must give objects, by section and place"),
