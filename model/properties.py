@@ -268,13 +268,17 @@ def agreement(pipeline: Pipeline) -> Property:
 
 
 def fencing(stage: Stage) -> Property:
-    groups = [c.group for c in stage.clients[:1] if isinstance(c, Processor)]
+    first = stage.clients[0]
+    groups = [first.group] if isinstance(first, Processor) else []
     coordinators = list({id(c.coordinator): c.coordinator for c in stage.clients if c.coordinator}.values())
 
     def check() -> Witness | None:
         for place in [*groups, *coordinators]:
             if place.stale_commit:
-                return Witness("{place} let somebody commit who had been replaced", place=place.name)
+                # A position in a store is committed there; the group is not asked.
+                in_store = place in groups and first.spec.offsets == "in-store" and first.store is not None
+                name = first.store.name if in_store else place.name
+                return Witness("{place} let somebody commit who had been replaced", place=name)
         return None
 
     def premise() -> Any:

@@ -41,7 +41,8 @@ FAULTS: dict[str, str] = {
     "delayed-request": "the client gives up on a request, which is delivered later, after its retry",
     "delayed-marker": "a WriteTxnMarkers request is given up, sent again, and delivered once more later",
     "retriable-error": "a leader answers Produce with a retriable error and appends nothing",
-    "delivery-timeout": "delivery.timeout.ms passes for a batch: send() fails, the outcome is unknown",
+    "delivery-timeout": "delivery.timeout.ms passes for a batch: send() fails, the outcome is unknown; that its request"
+    " is handled later still is a delayed-request",
     "broker-failover": "a partition leader dies and a replica takes over with what it has",
     "isr-shrink": "the follower falls out of the in-sync replicas",
     "coordinator-failover": "the transaction coordinator moves; what it held only in memory is gone",

@@ -50,6 +50,7 @@ def check_references(spec: Spec, sections: Sections) -> None:
     _check_cycles(spec)
     _check_company(spec, sections)
     _check_faults(spec)
+    _check_elections(spec)
     if not spec.processors and not spec.producers and not spec.readers:
         raise Problem((), "nothing to check: no producers, processors, consumers or readers")
     if not spec.producers and not any(topic.records for topic in spec.topics):
@@ -82,6 +83,7 @@ def notes(spec: Spec) -> Iterator[str]:
     yield from _unused(spec)
     yield from _shared_ids(spec)
     yield from _idle(spec)
+    yield from _awaited(spec)
     yield from _faults_without_effect(spec)
 
 
@@ -271,6 +273,19 @@ def _check_faults(spec: Spec) -> None:
             _check_where(fault, name, place, topics, lookups)
 
 
+def _check_elections(spec: Spec) -> None:
+    """The model has one follower. Where the leader and every replica in sync die, a third one that lags may lead."""
+    for topic in spec.topics:
+        dies = spec.budget("broker-failover", topic.name) > 1 and spec.budget("isr-shrink", topic.name) > 0
+        if topic.unclean_leader_election and topic.min_insync_replicas > 1 and dies:
+            place = ("topics", topic.name, "unclean.leader.election.enable")
+            raise Problem(
+                place,
+                f"{dotted(place)}: with min.insync.replicas={topic.min_insync_replicas} and two failovers a third"
+                " replica that lags would be elected, which is not modelled; records would be lost",
+            )
+
+
 def _check_where(
     fault: Fault, name: str, place: Place, topics: Collection[str], lookups: Collection[str]
 ) -> None:
@@ -327,6 +342,14 @@ def _shared_ids(spec: Spec) -> Iterator[str]:
                 f"{client.name}: its {client.instances} instances share the transactional.id '{id_}'"
                 " and fence each other; ${instance} in it tells them apart"
             )
+
+
+def _awaited(spec: Spec) -> Iterator[str]:
+    """An application that does not wait can commit offsets ahead of what it has sent."""
+    for processor in spec.processors:
+        config = processor.producer
+        if processor.to and config and config.transactional_id is None and config.acks != "0":
+            yield f"{processor.name}: it is taken to wait for each send(), or to flush() before offsets are committed"
 
 
 def _idle(spec: Spec) -> Iterator[str]:
