@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import zlib
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,9 @@ from eoscheck.checker.native.engine import Native
 
 FORMAT = "eoscheck-checkpoint/1"
 MANIFEST = "search.json"
+PART = 1 << 20
+"""Bytes of states that are read at once."""
+
 _FILES = {False: "states", True: "states-reduced"}
 """Where states are kept, by whether the search is reduced: so that one can take the place of the other at once."""
 
@@ -75,6 +79,7 @@ class Checkpoint:
         self._other = folder / _FILES[not reduced]
         exchanges = engine.reduction.symmetry.exchanges if engine.reduction else ()
         self._initial = engine.packing.pack(engine.model.initial)
+        self._summed, self._checksum = 0, 0
         self._what = {
             "format": FORMAT,
             "version": version("eoscheck"),
@@ -108,8 +113,19 @@ class Checkpoint:
     def save(self, saved: Saved) -> None:
         """Keep a search. Its states must be on disk already. Raises OSError, and what was kept before is still
         there."""
-        write_atomically(self.file, json.dumps({**self._what, **asdict(saved)}) + "\n", durable=True)
+        whole = {**self._what, **asdict(saved), "checksum": self._sum(saved.states)}
+        write_atomically(self.file, json.dumps(whole) + "\n", durable=True)
         self._other.unlink(missing_ok=True)
+
+    def _sum(self, states: int) -> int:
+        """The checksum of the first states; they are only ever added to."""
+        while self._summed < states * self.size:
+            part = os.pread(self._file, min(PART, states * self.size - self._summed), self._summed)
+            if not part:
+                break
+            self._checksum = zlib.crc32(part, self._checksum)
+            self._summed += len(part)
+        return self._checksum
 
     def _load(self) -> Saved:
         """What was kept. Raises BadCheckpoint where it is of something else, or damaged."""
@@ -118,6 +134,7 @@ class Checkpoint:
             kept = {name: found[name] for name in self._what}
             numbers = {field.name: found[field.name] for field in fields(Saved)}
             numbers["hits"] = {int(i): steps for i, steps in found["hits"].items()}
+            checksum = found["checksum"]
             saved = Saved(**numbers)
             whole = os.pread(self._file, self.size, 0) == b"".join(
                 w.to_bytes(8, "little") for w in self._initial
@@ -128,6 +145,8 @@ class Checkpoint:
         self._compare(kept)
         if not whole:
             raise BadCheckpoint(f"{self.states}: damaged: states are missing")
+        if self._sum(saved.states) != checksum:
+            raise BadCheckpoint(f"{self.states}: damaged: the states are not those that were kept")
         return saved
 
     def _compare(self, kept: dict[str, Any]) -> None:

@@ -52,6 +52,7 @@ SILENT = {
 UNFORCED = {
     ("partition", "replicate"): "replication between brokers is not steered",
     ("partition", "acknowledge"): "replication between brokers is not steered",
+    ("partition", "miss_replicas"): "the in-sync replicas are not steered",
     ("partition", "shrink_isr"): "the in-sync replicas are not steered",
     ("partition", "expand_isr"): "the in-sync replicas are not steered",
     ("partition", "fail_over"): "a failover needs a cluster of brokers, which are not steered",

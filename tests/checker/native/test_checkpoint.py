@@ -234,6 +234,14 @@ class TestRefused:
         os.truncate(folder / "states", 8)
         self.refused(folder, engine, "states are missing")
 
+    def test_states_that_are_others(self, folder: Path, engine: Native) -> None:
+        with (folder / "states").open("r+b") as file:
+            file.seek(40)
+            byte = file.read(1)
+            file.seek(40)
+            file.write(bytes([byte[0] ^ 1]))
+        self.refused(folder, engine, "not those that were kept")
+
 
 def test_checkpoints_are_written_in_time(tmp_path: Path) -> None:
     engine, seen = Native(trace(digits(7, 10))), set[int]()

@@ -92,6 +92,7 @@ def test_what_differs_is_said() -> None:
         "transaction.version: the spec says 0, this Kafka 2",
         "strict marker epoch: the spec says no, this Kafka yes",
         "concurrent first: the spec says no, this Kafka yes",
+        "memberless offsets: the spec says no, this Kafka yes",
     ]
 
 
