@@ -136,7 +136,7 @@ class _Reading:
         given = kafka.model_dump(exclude={"version", "transaction_version"})
         given["verify_produce"] = given.pop("transaction_partition_verification_enable")
         level = kafka.transaction_version
-        if level is None and self.old_protocol and self.version >= (4, 0):
+        if level in (None, 2) and self.old_protocol and self.version >= (4, 0):
             name = self.old_protocol
             self.notes.append(
                 f"{name}: librdkafka speaks the transaction protocol of before Kafka 4.0, so transaction.version is"

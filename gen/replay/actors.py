@@ -62,6 +62,7 @@ class Client(Actor):
         self.isolation, self.timeout = isolation, timeout
         self.group: Group | None = None
         self.plain_id: int | None = None
+        self._incarnation = 0
         self._kept: dict[str, tuple[Request, Connection]] = {}
         self._transactions = 0
         self._in_transaction = False
@@ -169,11 +170,14 @@ class Client(Actor):
         version: int | None = None,
         sequence: int = -1,
         epoch: int = -1,
+        incarnation: int = 0,
         **expected: Any,
     ) -> None:
         """Produce of one input. With acks=0 no answer comes; that the broker has handled it is known when it
         has answered the next request on the connection."""
-        asked = self._produce(partition, value, version=version, sequence=sequence, epoch=epoch)
+        asked = self._produce(
+            partition, value, version=version, sequence=sequence, epoch=epoch, incarnation=incarnation
+        )
         if self.acks == "0":
             self._send_unanswered(asked, self.connection())
         else:
@@ -193,7 +197,11 @@ class Client(Actor):
         version: int | None = None,
         sequence: int = -1,
         epoch: int = -1,
+        incarnation: int = 0,
     ) -> Request:
+        """The request; of a later `incarnation`, with a producer id that is asked for now."""
+        if incarnation > self._incarnation:
+            self._incarnation, self.plain_id = incarnation, None
         request = self.run.speech.produce(
             self.run.place(partition),
             text(value, version),

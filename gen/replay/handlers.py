@@ -80,6 +80,8 @@ class Handlers:
             sent["version"] = request.version
         if client.config.idempotence:
             sent |= {"sequence": request.sequence, "epoch": epoch}
+            if client.coordinator is None and not client.switches.client_epoch_bump:
+                sent["incarnation"] = request.pid - client.pid
         return Call("client", client.name, "produce", (partition.name, request.value), sent)
 
     def _handled(self, wire: Wire, slot: int, *grown: Partition) -> Handler:

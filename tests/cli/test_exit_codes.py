@@ -253,6 +253,14 @@ def test_a_closed_stream_does_not_change_the_exit_code(
     assert done.stderr.count("\n") == (code == 2 and closed == ">&-") and "defect" not in done.stderr
 
 
+@pytest.mark.parametrize(("line", "code"), [("lost: 0", 0), ("lost: 1", 1), ("odd", 2)])
+def test_a_full_stderr_does_not_change_the_exit_code(write: Write, world: Path, line: str, code: int):
+    shell = ["sh", "-c", '"$0" "$@" 2>/dev/full', sys.executable, tinypipe.__file__]
+    words = ["explore", write("a", line), "--html", "a.html"]
+    assert subprocess.run([*shell, *words], cwd=world, capture_output=True).returncode == code
+    assert (world / "a.html").exists() is (code != 2)
+
+
 @NUMBERS
 def test_130_a_signal_while_it_starts(world: Path, number: signal.Signals):
     (world / "click.py").write_text(f"import signal\nsignal.raise_signal({number:d})\n")

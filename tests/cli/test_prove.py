@@ -95,6 +95,15 @@ def test_what_is_never_asked_for_is_vacuous(world: Path, capsys: Capture) -> Non
     assert "○ VACUOUS  empty-promise" in capsys.readouterr().out
 
 
+def test_what_is_cut_is_not_vacuous(tmp_path: Path, capsys: Capture) -> None:
+    """Behind a cut, a premise that was not met may be."""
+    text = Path(LOOP).read_text().split("expect:")[0]
+    (tmp_path / "cut.yaml").write_text(text.split("bounds:")[0] + "\nbounds: {log: 1, faults: 1}\n")
+    assert run(["prove", str(tmp_path / "cut.yaml"), "--out", str(tmp_path)]) == 3
+    out = capsys.readouterr().out
+    assert "a transition is cut" in " ".join(out.split()) and "VACUOUS" not in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

@@ -117,6 +117,7 @@ def test_what_cannot_be_forced_needs_no_kafka(
         (["replay"], "missing argument 'TRACE...'"),
         (["replay", "STALE"], "explore again"),
         (["export", "STALE"], "explore again"),
+        (["replay", "OTHER"], "its end does not violate no-loss@ledger"),
         (["export", "GOOD", "--fix", "none.yaml"], "none.yaml:1: no such file"),
         (["export", "GOOD", "-o", "/"], "'/' cannot be written"),
     ],
@@ -134,10 +135,19 @@ def test_bad_input_is_one_line(
     stale = json.loads(Path(good).read_text())
     stale["steps"][0]["label"] = "enricher-1.flies()"
     (tmp_path / "stale.json").write_text(json.dumps(stale))
-    names = {"GOOD": good, "STALE": str(tmp_path / "stale.json")}
+    other = json.loads(Path(good).read_text()) | {"property": "no-loss@ledger"}
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    names = {"GOOD": good, "STALE": str(tmp_path / "stale.json"), "OTHER": str(tmp_path / "other.json")}
     assert run([names.get(word, word) for word in words]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and said in err
+
+
+@pytest.mark.kafka
+def test_a_database_that_nobody_runs_is_no_defect(good: str, capsys: Capture):
+    assert run(["replay", good, "-q", "--postgres-dsn", "host=127.0.0.1 port=1"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "Connection refused" in err and "defect" not in err
 
 
 def test_a_fix_that_is_none_is_refused_in_one_line(good: str, capsys: Capture):

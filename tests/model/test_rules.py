@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from eoscheck.checker.counterexample import retell
 from eoscheck.checker.liveness import violations
 from eoscheck.checker.native.engine import Native
 from eoscheck.checker.native.search import explore_natively
 from eoscheck.checker.search import Limits
+from eoscheck.checker.shortest import way_to_hit
 from eoscheck.checker.trace import trace
-from eoscheck.model.loader import load, loads
+from eoscheck.model.loader import SpecError, load, loads
 from eoscheck.model.pipeline import build
 from eoscheck.model.spec import Spec
 
@@ -181,5 +183,44 @@ def test_librdkafka_keeps_to_the_protocol_of_before_4_0(tmp_path: Path) -> None:
     )
     spec = load(tmp_path / "t.yaml")
     assert not spec.switches.tv2 and any("librdkafka speaks" in note for note in spec.notes)
+    text = (tmp_path / "t.yaml").read_text()
+    (tmp_path / "t.yaml").write_text(text.replace('"4.2"', '"4.2", transaction.version: 2'))
+    assert not load(tmp_path / "t.yaml").switches.tv2
     java = transferring("transactional.id: e", COMMITTED, "offsets: in-transaction", "", "4.2")
     assert loads(java, "t.yaml").switches.tv2
+
+
+def test_it_is_said_that_sends_are_awaited() -> None:
+    plain = transferring("acks: all", EARLIEST, "offsets: after-processing", "")
+    transactional = transferring("transactional.id: e", COMMITTED, "offsets: in-transaction", "")
+    said = [
+        any("wait for each send()" in n for n in loads(t, "t.yaml").notes) for t in (plain, transactional)
+    ]
+    assert said == [True, False]
+
+
+def test_an_election_that_the_model_cannot_hold_is_refused() -> None:
+    topic = "min.insync.replicas: 2, unclean.leader.election.enable: true"
+    assert loads(producing("3.9", "", "broker-failover: 1, isr-shrink: 1", more=topic), "t.yaml")
+    with pytest.raises(SpecError, match=r"t.yaml:3: topics.orders.unclean.* is not modelled"):
+        loads(producing("3.9", "", "broker-failover: 2, isr-shrink: 1", more=topic), "t.yaml")
+
+
+def test_parts_with_one_name_are_refused_in_one_line() -> None:
+    text = consuming(EARLIEST, "offsets: after-processing, instances: 2", "")
+    text = text.replace("topics: {", "topics: {billing-1: , ").replace("faults: {}\n", "")
+    text += "producers: {p: {to: billing-1, records: 1}}\n"
+    with pytest.raises(SpecError, match="two parts of the model are called 'billing-1'"):
+        build(loads(text, "t.yaml"))
+
+
+def test_whoever_lets_a_zombie_commit_in_a_store_is_the_store() -> None:
+    text = consuming(EARLIEST, "offsets: in-store, store: db, instances: 2", "pause: 1")
+    spec = loads(text + "stores: {db: {write: offsets, compare.and.set: true}}\n", "t.yaml")
+    pipeline = build(spec, wanted=["fencing"])
+    engine = Native(trace(pipeline.model))
+    found = explore_natively(engine, Limits())
+    properties = pipeline.model.properties
+    fencing = [p.name for p in properties].index("fencing@billing")
+    told = retell(pipeline, engine, properties[fencing], way_to_hit(engine, found, fencing))
+    assert "db let somebody commit" in str(told.witness)
