@@ -11,11 +11,14 @@ from xml.etree import ElementTree
 import pytest
 from eoscheck.checker.compiled import Compiled
 from eoscheck.checker.covering import commands_on, cover
+from eoscheck.checker.search import Limits, explore
+from eoscheck.checker.shortest import way_to_hit
 from eoscheck.checker.trace import trace
 from eoscheck.gen.conformance import conformance_junit, conformance_text
 from eoscheck.gen.replay.conform import CannotConform, conform
+from eoscheck.gen.replay.replayer import plan_path, replay
 from eoscheck.gen.replay.testbed import Testbed
-from eoscheck.model.loader import load
+from eoscheck.model.loader import load, loads
 from eoscheck.model.pipeline import build
 
 SPECS = Path(__file__).resolve().parents[3] / "specs"
@@ -62,6 +65,31 @@ def test_both_judges_say_what_the_model_says(name: str, testbeds: Callable[[str]
     """A consumer that commits by itself beside its transactions; transactions that are aborted with nothing in them."""
     found = conform(load(SPECS / "hazards" / f"{name}.yaml"), testbeds("4.1.2:tv2"), traces=10, seed=0)
     assert found.traces >= 10 and not found.divergences, conformance_text(found)
+
+
+@pytest.mark.kafka
+def test_before_kip_360_a_late_batch_has_an_id_that_nothing_fences(
+    testbeds: Callable[[str], Testbed],
+) -> None:
+    """The client of 2.4 asks for another producer id where that of 2.5 has another epoch; any broker then appends what
+    comes late under the old one."""
+    config = "{enable.idempotence: true, max.in.flight.requests.per.connection: 1}"
+    spec = loads(
+        f"""
+kafka: {{version: "2.4"}}
+topics: {{orders: }}
+producers: {{shop: {{to: orders, records: 2, config: {config}, on.error: skip}}}}
+faults: {{delivery-timeout: 1, delayed-request: 1}}
+""",
+        "t.yaml",
+    )
+    model = build(spec).model
+    engine = Compiled(trace(model))
+    found = explore(engine, Limits())
+    order = [p.name for p in model.properties].index("order@orders")
+    labels = [model.actions[n].name for n in way_to_hit(engine, found, order)]
+    report = replay(testbeds("3.9.1"), plan_path(build(spec), labels), every_step=True)
+    assert report.good, report.text
 
 
 @pytest.mark.kafka
